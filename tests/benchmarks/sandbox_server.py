@@ -56,7 +56,7 @@ async def _serve(files: list[bytes], seconds: float) -> None:
             return found.setdefault(medium.media_id, next(images))
 
         sandbox.faults.on_request = noted  # type: ignore[method-assign]
-        sandbox.store.image = image  # type: ignore[method-assign]
+        sandbox.store.content = image  # type: ignore[method-assign]
         print(base_url, flush=True)
         await asyncio.Event().wait()
 

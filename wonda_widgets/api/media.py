@@ -9,22 +9,33 @@ import re
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 import msgspec
 
-from ..errors import InvalidInputError, UnsafeMediaError
+from ..errors import (
+    GoneError,
+    InvalidInputError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnsafeMediaError,
+    WondaError,
+)
 from ..http.request_body import to_json_values
 from ..jobs.core import Core, on_package_loop
 from ..jobs.submission import Operation, SubmitResult
 from ..models import Media, UploadResponse, parse
-from ..utils import arguments, event_loop, paths, plain_values
+from ..utils import arguments, event_loop, new_files, paths, plain_values
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from PIL import Image
 
     Uploadable = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image
+
+T = TypeVar("T")
 
 USABLE = "Pass a path, bytes, a binary file or a PIL.Image."
 MAX_SHOWN_LENGTH = 300  # characters of a path in an error message
@@ -74,7 +85,7 @@ class AsyncMedia:
         ------
         InvalidInputError
             If the file cannot be read, or is an image in a format that the service does not accept
-            (HEIC, AVIF, TIFF, …); nothing was sent.
+            (HEIC, AVIF, TIFF, …); nothing was sent. Videos may be MP4, MOV or WebM.
         OutcomeUnknownError
             If the request may have arrived but there is no usable response.
         APIError
@@ -119,23 +130,107 @@ class AsyncMedia:
             request["edit"] = edit
         files = {"file": (filename, data, mime)}
         reply = (await self._core.submit(UPLOAD, request, _read_reply, files=files)).reply
+        if mime.startswith("video/"):
+            self._core.uploaded_videos.add(reply.media_id)
         return Media(media_id=reply.media_id, url=reply.url, mime_type=reply.mime_type)
 
+    @overload
+    async def download(self, media: Media) -> bytes: ...
+
+    @overload
+    async def download(
+        self,
+        media: Media,
+        path: str | os.PathLike[str],
+        *,
+        on_progress: Callable[[int, int | None], object] = ...,
+    ) -> Path: ...
+
     @on_package_loop
-    async def download(self, media: Media) -> bytes:
-        """Download the original, at most 100 MB, without sending the key.
+    async def download(
+        self,
+        media: Media,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        on_progress: Callable[[int, int | None], object] = lambda _received, _total: None,
+    ) -> bytes | Path:
+        """Download the original without sending the key.
+
+        If its address has expired, a new one is requested from the service.
+
+        Parameters
+        ----------
+        media : Media
+        path : path, optional
+            A file to write, of up to 4 GB; its path is returned, with a number in the name if the
+            name is already in use. An interrupted download is continued. Without a path, the bytes
+            are returned, at most 100 MB.
+        on_progress : callable, optional
+            Called with the bytes received so far and the total, which may be None, for each MB.
 
         Raises
         ------
+        InvalidInputError
+            If the file cannot be written, for example because the disk is full; no partial file is
+            left behind.
         UnsafeMediaError
             If the media has no address or a private one, or is too large.
         APIError, ServiceUnreachableError
-            Also raised if the download is cut short or takes longer than five minutes.
+            Also raised if the download is cut short or, without a path, takes longer than five
+            minutes.
+
+        Examples
+        --------
+        >>> clip = wonda.videos.generate(model="seedance-2", prompt="A quiet harbor").wait().media
+        >>> path = wonda.media.download(clip, "harbor.mp4")
         """
         arguments.require_type(media, Media, "a Media object")
+        if path is None:
+            return await self._with_fresh_address(media, self._core.transport.download)
+        return await self._save(media, paths.expand_user(path, "path"), on_progress)
+
+    async def _save(
+        self, media: Media, target: Path, on_progress: Callable[[int, int | None], object]
+    ) -> Path:
+        try:
+            with new_files.temporary_path(target) as part:
+                with await event_loop.to_thread(part.open, "wb") as file:
+                    await self._with_fresh_address(
+                        media, lambda url: self._core.transport.save(url, file, on_progress)
+                    )
+                return await event_loop.to_thread(new_files.move_to_free_name, part, target)
+        except OSError as error:
+            raise InvalidInputError(
+                "path",
+                f"{str(target)!r} cannot be written: {error.strerror or error}.",
+                "Choose another file, or free some space.",
+            ) from None
+
+    async def _with_fresh_address(self, media: Media, download: Callable[[str], Awaitable[T]]) -> T:
+        """Download from the media's address; if it has expired, from a new one."""
         if not media.url:
             raise UnsafeMediaError("This media has no download address.")
-        return await self._core.transport.download(media.url)
+        try:
+            return await download(media.url)
+        except (NotFoundError, GoneError, PermissionDeniedError) as expired:
+            fresh = await self._address(media.media_id)
+            if fresh in {None, media.url}:
+                raise
+            expired.__traceback__ = None
+        return await download(str(fresh))
+
+    async def _address(self, media_id: str | None) -> str | None:
+        """Read the current address of media (undocumented); None if the service has none."""
+        if media_id is None:
+            return None
+        try:
+            segment = arguments.path_segment("media_id", "media", media_id)
+            raw = await self._core.transport.get(f"/media/{segment}")
+        except WondaError:
+            return None
+        found = raw.get("media", raw) if isinstance(raw, dict) else None
+        url = found.get("url") if isinstance(found, dict) else None
+        return url if isinstance(url, str) and url else None
 
     @on_package_loop
     async def open(self, media: Media) -> Image.Image:
@@ -259,6 +354,9 @@ def _detect_type(data: bytes) -> str | None:
         (rb"\xff\xd8\xff", "image/jpeg"),
         (rb"GIF8[79]a", "image/gif"),
         (rb"RIFF....WEBP", "image/webp"),
+        (rb"....ftypqt  ", "video/quicktime"),
+        (rb"....ftyp(?!heic|heix|mif1|msf1|avif|avis)", "video/mp4"),
+        (rb"\x1a\x45\xdf\xa3.{0,64}webm", "video/webm"),
     ):
         if re.match(pattern, data, re.DOTALL):
             return mime

@@ -82,11 +82,12 @@ class AsyncPublish:
         caption: str | None = None,
         alt_text: str | None = None,
         product: str | None = None,
+        share_to_feed: bool | None = None,
         scheduled_at: datetime | str | None = None,
         allow_repeat: bool = False,
         allow_unchecked: bool = False,
     ) -> Job:
-        """Publish one image to Instagram and return the job.
+        """Publish one image or video to Instagram and return the job.
 
         The post is public as soon as the job succeeds. The same image is not posted to the same
         account with the same caption again, even if another computer posted it: the journal, the
@@ -104,8 +105,10 @@ class AsyncPublish:
             A description of the image, at most 1,000 characters. It applies only to the feed and is
             not sent with a story or a reel.
         product : str, optional
-            ``"IMAGE"`` (the feed; the service's default for images) or ``"STORIES"``;
-            ``"REELS"`` accepts only videos.
+            ``"IMAGE"`` (the feed; the service's default for images), ``"REELS"`` (the default for
+            videos, and only for them) or ``"STORIES"``.
+        share_to_feed : bool, optional
+            Whether a reel also appears in the feed.
         scheduled_at : datetime or str, optional
             When to post it, 5 minutes to 29 days from now, with a time zone:
             ``datetime(2026, 12, 1, 18, 0, tzinfo=ZoneInfo("Europe/Berlin"))`` or
@@ -143,7 +146,14 @@ class AsyncPublish:
         >>> job.wait().permalink
         'http...'
         """
-        body = _body(media_id, instagram_account_id, caption, alt_text, product)
+        body = _body(
+            media_id,
+            instagram_account_id,
+            caption,
+            alt_text,
+            product=product,
+            share_to_feed=share_to_feed,
+        )
         due = self._add_time(body, scheduled_at)
         if body.get("product") == "REELS" and await self._is_image(media_id):
             raise InvalidInputError(
@@ -223,6 +233,7 @@ class AsyncPublish:
         caption: str | None = None,
         alt_text: str | None = None,
         product: str | None = None,
+        share_to_feed: bool | None = None,
         scheduled_at: datetime | str | None = None,
     ) -> None:
         """Raise the error with which `instagram` would refuse a repeated post; send nothing.
@@ -239,7 +250,14 @@ class AsyncPublish:
         InvalidInputError, AlreadyPublishedError, HistoryUnavailableError, OutcomeUnknownError
             See `instagram`.
         """
-        body = _body(media_id, instagram_account_id, caption, alt_text, product)
+        body = _body(
+            media_id,
+            instagram_account_id,
+            caption,
+            alt_text,
+            product=product,
+            share_to_feed=share_to_feed,
+        )
         self._add_time(body, scheduled_at)
         await self._require_new(PUBLISHING, body)
 
@@ -471,7 +489,9 @@ def _body(
     instagram_account_id: str,
     caption: str | None,
     alt_text: str | None,
+    *,
     product: str | None,
+    share_to_feed: bool | None,
 ) -> dict[str, Any]:
     if not isinstance(media_id, str) or not media_id:
         raise InvalidInputError(
@@ -479,6 +499,10 @@ def _body(
         )
     account_id = _account_id(instagram_account_id)
     kind = plain_values.optional_text("product", "The product", product)
+    if share_to_feed is not None and kind not in {None, "REELS"}:
+        raise InvalidInputError(
+            "share_to_feed", "Only a reel can also be shown in the feed.", "Leave it out."
+        )
     said = _text("alt_text", alt_text, MAX_ALT_TEXT_LENGTH)
     body = {
         "mediaId": arguments.check_id("media_id", "an image", media_id),
@@ -486,6 +510,7 @@ def _body(
         "caption": _text("caption", caption, MAX_CAPTION_LENGTH),
         "altText": None if kind in PRODUCTS_WITHOUT_ALT_TEXT else said,
         "product": kind,
+        "shareToFeed": share_to_feed,
     }
     return {name: value for name, value in body.items() if value is not None}
 

@@ -1,7 +1,10 @@
-"""Download images from the storage host, without the key.
+"""Download media from the storage host, without the key.
 
-Each download has limits: bytes, seconds, redirects. No address may lead into a private network
-unless the API, or the redirecting host, is also in a private network.
+Each download has limits: bytes, seconds, redirects. A file is written while it arrives and, after
+an interruption, continued where it was if the host supports that (``Range``).
+
+No address may lead into a private network unless the API, or the redirecting host, is also in a
+private network.
 """
 
 from __future__ import annotations
@@ -9,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import httpx
 
 from ..errors import (
     APIError,
+    InvalidInputError,
     ServerError,
     ServiceUnreachableError,
     UnsafeMediaError,
@@ -31,14 +36,21 @@ from . import (
 from .public_addresses import FROM_PRIVATE_NETWORK, RefusedAddressError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
     from .connections import Connections
     from .retries import Sleep
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 MAX_BYTES = 100 * 1024 * 1024
-TIMEOUT_SECONDS = 300.0  # per image after its wait in the queue, with all attempts and redirects
+TIMEOUT_SECONDS = 300.0  # per file after its wait in the queue, with all attempts and redirects
 MAX_REDIRECTS = 3
+MAX_FILE_BYTES = 4 * 1024**3  # of a file on disk
+CHUNK_BYTES = 1024 * 1024
+PARTIAL_CONTENT = 206
 
 
 class Downloads:
@@ -68,22 +80,70 @@ class Downloads:
             Also raised if every attempt is cut short, or the download takes longer than
             `TIMEOUT_SECONDS`.
         """
+
+        async def read(response: httpx.Response) -> bytes:
+            if not response.is_success:
+                raise _api_error(response)
+            return await body_reader.read_body(response, max_bytes)
+
         host = _parse_url(url).host
         self._connections.client()  # creates the limits
         async with self._connections.limits.download:
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS) as limit:
-                    return await self._with_retries(url, host, max_bytes)
+                    return await self._with_retries(
+                        host, max_bytes, lambda attempt: self._try(url, attempt, read)
+                    )
             except TimeoutError:
                 if not limit.expired():
                     raise
         raise _unreachable(host, f"it takes longer than {TIMEOUT_SECONDS:g} s")
 
-    async def _with_retries(self, url: str, host: str, max_bytes: int) -> bytes:
+    async def save(
+        self, url: str, file: IO[bytes], on_progress: Callable[[int, int | None], object]
+    ) -> None:
+        """Write the bytes at a media's address to a file, with a few MB of memory.
+
+        Parameters
+        ----------
+        url : str
+        file : binary file
+            Open for writing; it may be written from the start again.
+        on_progress : callable
+            Called with the received bytes and, if known, the total.
+
+        Raises
+        ------
+        UnsafeMediaError, APIError, ServiceUnreachableError
+            See `fetch`; there is no limit in time as long as bytes arrive.
+        InvalidInputError
+            If the file cannot be written, for example because the disk is full.
+        """
+        part = _PartialFile(file, on_progress)
+        host = _parse_url(url).host
+        self._connections.client()  # creates the limits
+        async with self._connections.limits.download:
+            while True:
+                before = part.received
+                try:
+                    await self._with_retries(
+                        host,
+                        MAX_FILE_BYTES,
+                        lambda attempt: self._try(url, attempt, part.read, part.headers),
+                    )
+                except ServiceUnreachableError:
+                    if part.received <= before:
+                        raise
+                else:
+                    return
+
+    async def _with_retries(
+        self, host: str, max_bytes: int, send: Callable[[int], Awaitable[T]]
+    ) -> T:
         for attempt in range(1, retries.TRIES + 1):
             wait = None
             try:
-                return await self._try(url, max_bytes, attempt)
+                return await send(attempt)
             except body_reader.TooLargeError:
                 raise _too_large(max_bytes) from None
             except httpx.InvalidURL:  # of a redirect, which httpx reads first
@@ -102,31 +162,40 @@ class Downloads:
                 break
         raise problem
 
-    async def _try(self, url: str, max_bytes: int, attempt: int) -> bytes:
+    async def _try(
+        self,
+        url: str,
+        attempt: int,
+        read: Callable[[httpx.Response], Awaitable[T]],
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> T:
         # The API leads to the first address, each redirect to the next one.
         may_be_private, target = self._api_is_private, _parse_url(url)
         for redirects in range(MAX_REDIRECTS + 1):
             try:
-                response = await self._get(target, attempt, may_be_private=may_be_private)
+                response = await self._get(target, attempt, headers, may_be_private=may_be_private)
             except RefusedAddressError:
                 if redirects or not await self._find_out_whether_api_is_private():
                     raise _leads_into_private_network() from None
-                response = await self._get(target, attempt, may_be_private=True)
+                response = await self._get(target, attempt, headers, may_be_private=True)
             try:
                 if not response.has_redirect_location:
-                    if not response.is_success:
-                        raise _api_error(response)
-                    return await body_reader.read_body(response, max_bytes)
+                    return await read(response)
                 may_be_private = response.extensions.get(
                     FROM_PRIVATE_NETWORK, public_addresses.is_private(target.host)
                 )
                 target = _parse_url(response.headers["Location"], target)
             finally:
                 await response.aclose()
-        raise UnsafeMediaError("The image's address redirects too often.")
+        raise UnsafeMediaError("The file's address redirects too often.")
 
     async def _get(
-        self, target: httpx.URL, attempt: int, *, may_be_private: bool
+        self,
+        target: httpx.URL,
+        attempt: int,
+        headers: Mapping[str, str],
+        *,
+        may_be_private: bool,
     ) -> httpx.Response:
         """Send a GET request, to a private network only if `may_be_private`."""
         if not may_be_private and public_addresses.is_private(target.host):
@@ -134,10 +203,12 @@ class Downloads:
         client = self._connections.media_client(None if may_be_private else "private")
         started, response = time.monotonic(), None
         try:
-            response = await client.send(client.build_request("GET", target), stream=True)
+            response = await client.send(
+                client.build_request("GET", target, headers=headers), stream=True
+            )
         finally:
             # Not the path, because the full address is enough to open the image.
-            label = f"an image of {target.host}"
+            label = f"media of {target.host}"
             logs.log_request(_log, "GET", label, response, started, attempt=attempt)
         return response
 
@@ -160,6 +231,67 @@ class Downloads:
         return self._api_is_private
 
 
+class _PartialFile:
+    """A file that is being downloaded, possibly in several parts."""
+
+    def __init__(self, file: IO[bytes], on_progress: Callable[[int, int | None], object]) -> None:
+        self._file = file
+        self._on_progress = on_progress
+        self._version = ""  # of the remote file: its ETag, or when it was changed
+        self.received = 0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that request the missing part, unless the remote file has changed."""
+        if not (self.received and self._version):
+            return {}
+        return {"Range": f"bytes={self.received}-", "If-Range": self._version}
+
+    async def read(self, response: httpx.Response) -> None:
+        """Write the body of a response to the file."""
+        if not response.is_success:
+            raise _api_error(response)
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise httpx.DecodingError("an encoding that was not requested")
+        if response.status_code != PARTIAL_CONTENT or not self._continues(response):
+            await asyncio.to_thread(self._restart)
+        self._version = _version(response)
+        announced = response.headers.get("Content-Length", "")
+        total = self.received + int(announced) if announced.isdecimal() else None
+        self._on_progress(self.received, total)
+        async for chunk in response.aiter_raw(CHUNK_BYTES):
+            if self.received + len(chunk) > MAX_FILE_BYTES:
+                raise body_reader.TooLargeError
+            await asyncio.to_thread(self._write, chunk)
+            self.received += len(chunk)
+            self._on_progress(self.received, total)
+
+    def _continues(self, response: httpx.Response) -> bool:
+        found: str = response.headers.get("Content-Range", "")
+        return found.startswith(f"bytes {self.received}-")
+
+    def _write(self, chunk: bytes) -> None:
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            raise InvalidInputError(
+                "path",
+                f"The file cannot be written: {error.strerror or error}.",
+                "Free some space, or choose another folder.",
+            ) from None
+
+    def _restart(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self.received = 0
+
+
+def _version(response: httpx.Response) -> str:
+    """Return what identifies the version of a remote file in ``If-Range``; empty if unknown."""
+    tag: str = response.headers.get("ETag", "")
+    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
+
+
 def _parse_url(address: str, base: httpx.URL | None = None) -> httpx.URL:
     """Parse the address of media; only http and https are allowed."""
     try:
@@ -173,7 +305,7 @@ def _parse_url(address: str, base: httpx.URL | None = None) -> httpx.URL:
 
 
 def _invalid_url() -> UnsafeMediaError:
-    return UnsafeMediaError("The image's address is not an http or https address.")
+    return UnsafeMediaError("The file's address is not an http or https address.")
 
 
 def _api_error(response: httpx.Response) -> APIError:
@@ -181,7 +313,7 @@ def _api_error(response: httpx.Response) -> APIError:
     return responses.error_class(status)(
         status,
         "",
-        "The image could not be downloaded",
+        "The file could not be downloaded",
         hint="The address may have expired; poll the job again to get a new one.",
         retry_after=responses.retry_after(response.headers.get("Retry-After", "")),
     )
@@ -189,20 +321,20 @@ def _api_error(response: httpx.Response) -> APIError:
 
 def _unreachable(host: str, reason: str, hint: str = "") -> ServiceUnreachableError:
     return ServiceUnreachableError(
-        f"The image could not be downloaded from {host}: {reason}.",
+        f"The file could not be downloaded from {host}: {reason}.",
         f"It is still at the service. {hint or 'Try again.'}",
     )
 
 
 def _leads_into_private_network() -> UnsafeMediaError:
     return UnsafeMediaError(
-        "The image's address leads into a private network, so it was not opened.",
+        "The file's address leads into a private network, so it was not opened.",
         "Open its address in a browser if you trust it.",
     )
 
 
 def _too_large(max_bytes: int) -> UnsafeMediaError:
     return UnsafeMediaError(
-        f"The image is larger than {max_bytes // 2**20} MB, so it was not downloaded.",
+        f"The file is larger than {max_bytes // 2**20} MB, so it was not downloaded.",
         "Open its address in a browser if you trust it.",
     )

@@ -20,7 +20,7 @@ import asyncio
 import logging
 import math
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -196,6 +196,12 @@ class Transport:
     async def download(self, url: str, max_bytes: int = MAX_BYTES) -> bytes:
         """Download the bytes at a media's address without the key; see `Downloads.fetch`."""
         return await self._downloads.fetch(url, max_bytes)
+
+    async def save(
+        self, url: str, file: IO[bytes], on_progress: Callable[[int, int | None], object]
+    ) -> None:
+        """Write the bytes at a media's address to a file; see `Downloads.save`."""
+        await self._downloads.save(url, file, on_progress)
 
     async def _with_retries(
         self, method: str, path: str, *, may_be_empty: bool = False, **content: Any

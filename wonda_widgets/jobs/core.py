@@ -12,6 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import quote
 
+from ..errors import ConflictError
 from ..journal.recorded_replies import recorded_reply, seconds_taken
 from ..journal.thumbnails import Thumbnails
 from ..models import JobResponse, Snapshot, find_permalink, parse
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from .job import Kind
     from .submission import Operation, SubmitResult
 
+#: Seconds between requests that use an uploaded video which is still being normalized.
+NORMALIZING_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -46,6 +50,8 @@ class Core:
     name : str
         The ID by which images refer to their client; see `open_clients`.
     client : AsyncWonda or None
+    uploaded_videos : set of str
+        The media IDs of this client's uploads that the service may still be normalizing.
     on_image : list of callable
         Called after each image that was generated.
     """
@@ -66,6 +72,7 @@ class Core:
         self.name = uuid.uuid4().hex
         self.client: Any = None
         self.thumbnails = Thumbnails(journal.path)
+        self.uploaded_videos: set[str] = set()
         self.on_image: list[Callable[[], object]] = []
         self._submitter = Submitter(transport, journal)
         self.submit = self._submitter.submit
@@ -106,7 +113,11 @@ class Core:
         read: Callable[[Any], SubmitResult],
         **options: Any,
     ) -> Job:
-        """Submit a request and return its job; see `Submitter.submit_then`."""
+        """Submit a request and return its job; see `Submitter.submit_then`.
+
+        The service refuses an uploaded video as long as it normalizes it (wonda-api.md, section
+        2.2), so a request that uses one is sent again after such a refusal, which had no effect.
+        """
 
         def job(result: SubmitResult) -> Job:
             kind: Any = operation.kind
@@ -121,7 +132,15 @@ class Core:
                 intent=result.intent,
             )
 
+        for seconds in NORMALIZING_WAITS if self._uses_uploaded_video(body) else ():
+            with contextlib.suppress(ConflictError):
+                return await self._submitter.submit_then(job, operation, body, read, **options)
+            await self._clock.sleep(seconds)
         return await self._submitter.submit_then(job, operation, body, read, **options)
+
+    def _uses_uploaded_video(self, body: Mapping[str, Any]) -> bool:
+        used = {body.get("mediaId"), *body.get("attachmentMediaIds", ())}
+        return not self.uploaded_videos.isdisjoint(used)
 
     def follow(self, kind: Kind, job_id: str, **options: Any) -> Job:
         """Return the live job with this ID; create it if there is none."""

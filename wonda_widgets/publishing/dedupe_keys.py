@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 MAX_EDIT_CHAIN = 20  # successive edits of one image that are traced back
 
-#: One product name for each placement that has several.
-PRODUCTS = {"feed": "IMAGE", "story": "STORIES", "reels": "REELS"}
+#: One product name for each placement that has several. The product of a request without one
+#: depends on its media: an image is posted to the feed, a video as a reel.
+PRODUCTS = {"feed": "IMAGE", "story": "STORIES", "reels": "IMAGE"}
 
 
 async def dedupe_key(core: Core, body: Mapping[str, Any]) -> str:

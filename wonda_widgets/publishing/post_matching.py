@@ -165,9 +165,17 @@ def _may_have_account(post: HistoryPost, body: Mapping[str, Any]) -> bool:
 def _has_other_placement(post: HistoryPost, body: Mapping[str, Any]) -> bool:
     """Return whether a row certainly has another placement, such as a story."""
     listed, wanted = PLACEMENTS.get((post.product or "").upper()), placement_of(body)
+    if _may_be_reel(listed, body):
+        return False
     # Some services call a carousel a feed post, so these two do not exclude each other.
     return listed not in {None, wanted} and {listed, wanted} != {"feed", "carousel"}
 
 
 def _may_have_placement(post: HistoryPost, body: Mapping[str, Any]) -> bool:
-    return PLACEMENTS.get((post.product or "").upper()) in {None, placement_of(body)}
+    listed = PLACEMENTS.get((post.product or "").upper())
+    return listed in {None, placement_of(body)} or _may_be_reel(listed, body)
+
+
+def _may_be_reel(listed: str | None, body: Mapping[str, Any]) -> bool:
+    """Return whether a listed reel may be of a request that names no product, for a video."""
+    return listed == "reels" and not body.get("product") and not body.get("mediaIds")

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from .storage import storage_app
 from .validation import ANY_KEY, ResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from starlette.datastructures import UploadFile
     from starlette.requests import Request
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
     from .state import StoredMedia
 
 PREFIX = "/api/v1"
-UPLOAD_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/svg+xml")
-MAX_UPLOAD_BYTES = 50 * 1024 * 1024
+UPLOAD_TYPES = (
+    *("image/jpeg", "image/png", "image/gif", "image/webp", "image/svg+xml"),
+    *("video/mp4", "video/quicktime", "video/webm"),
+)
+MAX_UPLOAD_BYTES = 300 * 1024 * 1024
 
 
 class Sandbox:
@@ -48,7 +52,7 @@ class Sandbox:
     accounts : sequence of dict, optional
         Connected Instagram accounts; one by default.
     models : dict, optional
-        Models by key; default: `catalog.MODELS`.
+        Models by key; default: `catalog.all_models`.
     scheduling : bool
         Whether the account may schedule posts.
     plan : str, optional
@@ -97,7 +101,7 @@ class Sandbox:
         )
         self._plan = plan
         self._organizations = {item["slug"]: item for item in organizations}
-        self._models = catalog.MODELS if models is None else models
+        self._models = catalog.all_models() if models is None else models
         listed: Sequence[dict[str, Any]] = (
             [catalog.INSTAGRAM_ACCOUNT] if accounts is None else accounts
         )
@@ -111,7 +115,8 @@ class Sandbox:
             routes=[
                 Route(f"{PREFIX}/{path}", handler, methods=[method])
                 for method, path, handler in (
-                    ("POST", "image/generate", self._generate),
+                    ("POST", "image/generate", self._generate_image),
+                    ("POST", "video/generate", self._generate_video),
                     ("GET", "jobs/inference/{job_id}", self._inference_job),
                     ("GET", "jobs/publish/{job_id}", self._publish_job),
                     ("POST", "publish/instagram", self._publish),
@@ -196,22 +201,27 @@ class Sandbox:
 
     # ------------------------------------------------------------ generation
 
-    async def _generate(self, request: Request) -> JSONResponse:
+    async def _generate_image(self, request: Request) -> JSONResponse:
+        return await self._generate(request, is_video=False)
+
+    async def _generate_video(self, request: Request) -> JSONResponse:
+        return await self._generate(request, is_video=True)
+
+    async def _generate(self, request: Request, *, is_video: bool) -> JSONResponse:
         body = await self._body(request)
         self._check_paid(request)
         await load_stock_images()
         library = _Library(self.store)
-        model = validation.check_generation(body, self._models, library)
-        params = body.get("params") or {}
-        defaults = {name: schema.get("default") for name, schema in model.params.items()}
-        values = {**defaults, **params}
-        job = self.store.generate(
-            body,
-            model.price(params),
-            str(values.get("aspectRatio") or "1:1"),
-            str(values.get("resolution") or "1K"),
-        )
-        return JSONResponse({"inferenceJobId": job.job_id})
+        model = validation.check_generation(body, self._models, library, is_video=is_video)
+        self._check_normalized(body.get("attachmentMediaIds") or [])
+        return JSONResponse({"inferenceJobId": self.store.generate(body, model).job_id})
+
+    def _check_normalized(self, media_ids: Sequence[str]) -> None:
+        """Refuse uploads that are still being normalized (wonda-api.md, section 2.2)."""
+        for media_id in media_ids:
+            media = self.store.find_media(media_id)
+            if media is not None and self.store.clock() < media.ready_at:
+                raise ResponseError(409, "conflict", "The media is still being normalized")
 
     async def _inference_job(self, request: Request) -> JSONResponse:
         self._authorize(request)
@@ -230,9 +240,8 @@ class Sandbox:
         body = await self._body(request)
         self._check_paid(request)
         validation.check_post(body, _Library(self.store), self._accounts, carousel=False)
-        media = self.store.find_media(body["mediaId"])
-        if media is not None and media.mime_type.startswith("image/"):
-            validation.check_image_product(body)
+        validation.check_product(body, self.store.media_of(body))
+        self._check_normalized([body["mediaId"]])
         scheduled_at = body.get("scheduledAt")
         scheduled_for = None
         if scheduled_at:
@@ -254,6 +263,7 @@ class Sandbox:
         body = await self._body(request)
         self._check_paid(request)
         validation.check_post(body, _Library(self.store), self._accounts, carousel=True)
+        validation.check_product(body, self.store.media_of(body))
         return JSONResponse(self.store.publish_carousel(body))
 
     async def _publish_job(self, request: Request) -> JSONResponse:
@@ -293,7 +303,10 @@ class Sandbox:
         query = request.query_params
         limit = _parse_integer(query.get("limit", "10"), "limit", 1, 100)
         rows = response_bodies.history(
-            self.store.publishes.values(), self.store.carousels, self.store.clock()
+            self.store.publishes.values(),
+            self.store.carousels,
+            self.store.clock(),
+            self.store.product,
         )
         for name in ("status", "product", "instagramAccountId"):
             if name in query:
@@ -427,14 +440,23 @@ class Sandbox:
         return JSONResponse({"credits": self.store.credits, "nextRefillAt": iso(refill)})
 
 
-class _Library:
-    """A library for which `validation` can test ``media_id in library``."""
+class _Library(Mapping[str, "StoredMedia"]):
+    """The library as `validation` needs it: media by ID."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def __contains__(self, media_id: object) -> bool:
-        return isinstance(media_id, str) and self._store.find_media(media_id) is not None
+    def __getitem__(self, media_id: str) -> StoredMedia:
+        found = self._store.find_media(media_id) if isinstance(media_id, str) else None
+        if found is None:
+            raise KeyError(media_id)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([media.media_id for media in self._store.library()])
+
+    def __len__(self) -> int:
+        return len(self._store.library())
 
 
 def _pixels(data: bytes) -> tuple[int, int] | None:

@@ -1,7 +1,8 @@
-"""The sandbox's models, based on wonda-api.md, section 4.1. The prices are not real."""
+"""The sandbox's models, based on wonda-api.md, sections 4.1 and 5. The prices are not real."""
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,10 @@ WIDE = ["9:16", "16:9", "1:1", "4:5", "4:3", "3:4", "3:2", "2:3", "21:9"]
 
 @dataclass(frozen=True)
 class Model:
-    """One image model: its parameters, and its price in credits by resolution or quality."""
+    """One model: its parameters, and its price in credits by resolution or quality.
+
+    The price is for one image, or for one second of a video.
+    """
 
     key: str
     label: str
@@ -21,7 +25,13 @@ class Model:
     max_attachments: int = 14
     min_attachments: int = 0
     needs_prompt: bool = True
+    max_prompt_length: int = 10_000
     step_type: str = field(default="image")
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the model generates videos."""
+        return self.step_type == "video"
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -29,10 +39,14 @@ class Model:
         return {"type": "object", "properties": self.params, "additionalProperties": False}
 
     def price(self, params: dict[str, Any]) -> int:
-        """Return the price of one image in credits."""
-        default = self.params.get(self.priced_by, {}).get("default")
-        variant = params.get(self.priced_by, default)
-        return self.credits.get(str(variant), next(iter(self.credits.values())))
+        """Return the price of one image or video in credits."""
+        variant = self.value(self.priced_by, params)
+        price = self.credits.get(str(variant), next(iter(self.credits.values())))
+        return price * int(self.value("duration", params)) if self.is_video else price
+
+    def value(self, name: str, params: dict[str, Any]) -> Any:
+        """Return the value of a parameter: the given one, or the default."""
+        return params.get(name, self.params.get(name, {}).get("default"))
 
 
 def _choice(title: str, values: list[str], default: str, description: str = "") -> dict[str, Any]:
@@ -137,6 +151,72 @@ MODELS = {
     )
 }
 
+
+def _seconds(values: list[int], default: int) -> dict[str, Any]:
+    return {"type": "integer", "title": "Duration, s", "enum": values, "default": default}
+
+
+_VIDEO_RATIO = _choice("Aspect ratio", ["9:16", "16:9", "1:1"], "9:16")
+
+VIDEO_MODELS = {
+    model.key: model
+    for model in (
+        Model(
+            "seedance-2",
+            "Seedance 2",
+            "Text or one image to video",
+            {
+                "duration": _seconds([5, 10, 15], 5),
+                "aspectRatio": _VIDEO_RATIO,
+                "resolution": _choice("Resolution", ["720p", "1080p"], "720p"),
+                "quality": _choice("Quality", ["high", "basic"], "high"),
+            },
+            {"high": 60, "basic": 24},
+            priced_by="quality",
+            max_attachments=1,
+            step_type="video",
+        ),
+        Model(
+            "kling_3_pro",
+            "Kling 3 Pro",
+            "Start and end image; any length from 3 to 15 seconds",
+            {
+                "duration": {
+                    "type": "integer",
+                    "title": "Duration, s",
+                    "minimum": 3,
+                    "maximum": 15,
+                    "default": 5,
+                },
+                "aspectRatio": _VIDEO_RATIO,
+            },
+            {"": 90},
+            max_attachments=2,
+            max_prompt_length=2_500,
+            step_type="video",
+        ),
+        Model(
+            "gemini-omni-video",
+            "Gemini Omni Video",
+            "Up to 7 reference images",
+            {
+                "duration": _seconds([4, 6, 8, 10], 8),
+                "aspectRatio": _choice("Aspect ratio", ["9:16", "16:9"], "9:16"),
+                "resolution": _choice("Resolution", ["720p", "1080p"], "720p"),
+            },
+            {"720p": 40, "1080p": 70},
+            max_attachments=7,
+            step_type="video",
+        ),
+    )
+}
+
+
+def all_models() -> dict[str, Model]:
+    """Return all models; those for videos only if PyAV, which renders the clips, is installed."""
+    return MODELS | (VIDEO_MODELS if importlib.util.find_spec("av") else {})
+
+
 INSTAGRAM_ACCOUNT = {
     # The ID from the example in the service's documentation, so that it runs here unchanged.
     "instagramAccountId": "550e8400-e29b-41d4-a716-446655440000",
@@ -162,28 +242,29 @@ def _accepted_images(model: Model) -> dict[str, Any]:
 
 def capabilities(models: dict[str, Model]) -> dict[str, Any]:
     """Build the body of `GET /capabilities` (wonda-api.md, section 9.3)."""
+
+    def listed(step_type: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "key": model.key,
+                "label": model.label,
+                "description": model.description,
+                "attachments": ["reference_images"] if model.max_attachments else [],
+                "params": model.schema,
+                **({} if model.needs_prompt else {"accepts": _accepted_images(model)}),
+            }
+            for model in models.values()
+            if model.step_type == step_type
+        ]
+
     return {
-        "generation": {
-            "image": [
-                {
-                    "key": model.key,
-                    "label": model.label,
-                    "description": model.description,
-                    "attachments": ["reference_images"] if model.max_attachments else [],
-                    "params": model.schema,
-                    **({} if model.needs_prompt else {"accepts": _accepted_images(model)}),
-                }
-                for model in models.values()
-            ],
-            "video": [],
-            "text": [],
-        },
+        "generation": {"image": listed("image"), "video": listed("video"), "text": []},
         "editing": {"video": [], "image": [], "audio": []},
         "publish": [
             {
                 "operation": "instagramPublish",
                 "label": "Instagram",
-                "description": "Publish one image or story",
+                "description": "Publish one image, reel or story",
                 "accepts": {
                     "media": {"kinds": ["image", "video"], "min": 1, "max": 1},
                     "text": {"optional": True},
@@ -197,10 +278,10 @@ def capabilities(models: dict[str, Model]) -> dict[str, Any]:
 def pricing(models: dict[str, Model]) -> dict[str, Any]:
     """Build the body of `GET /pricing` (wonda-api.md, section 9.2)."""
 
-    def row(variant: str, count: int) -> dict[str, Any]:
+    def row(variant: str, count: int, unit: str = "per_image") -> dict[str, Any]:
         price = usd(count)
         return {
-            "unit": "per_image",
+            "unit": unit,
             **({"variant": variant} if variant else {}),
             "unitPriceMicrodollars": price["micro"],
             "unitPriceUsd": price["usd"],
@@ -214,7 +295,10 @@ def pricing(models: dict[str, Model]) -> dict[str, Any]:
                 "label": model.label,
                 "description": model.description,
                 "stepType": model.step_type,
-                "pricing": [row(variant, count) for variant, count in model.credits.items()],
+                "pricing": [
+                    row(variant, count, "per_second" if model.is_video else "per_image")
+                    for variant, count in model.credits.items()
+                ],
             }
             for model in models.values()
         ],

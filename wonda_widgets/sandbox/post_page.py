@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 FOLDER = "posts"
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -26,7 +28,7 @@ body {{ margin: 0; font: 15px/1.5 system-ui, sans-serif; background: Canvas; col
 .note {{ margin: 0; padding: 10px 16px; background: #fff3d6; color: #5c3d00; }}
 @media (prefers-color-scheme: dark) {{ .note {{ background: #3a2d0f; color: #ffdd94; }} }}
 main {{ max-width: 520px; margin: 24px auto; padding: 0 16px; }}
-img {{ display: block; width: 100%; margin: 12px 0; border-radius: 8px; }}
+img, video {{ display: block; width: 100%; margin: 12px 0; border-radius: 8px; }}
 .about {{ opacity: 0.75; font-size: 13px; }}
 .caption {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 </style></head><body>
@@ -49,9 +51,9 @@ NOT_FOUND = PageResponse(404, "text/plain; charset=utf-8", b"There is no such po
 
 
 def respond(store: Store, path: str) -> PageResponse:
-    """Return the page of ``{post}``, or the image of ``{post}/{number}``.
+    """Return the page of ``{post}``, or the image or video of ``{post}/{number}``.
 
-    Slow if an image has to be rendered, so call it in a thread.
+    Slow if it has to be rendered, so call it in a thread.
     """
     publish_id, _, number = path.partition("/")
     post = next((post for post in store.posts() if post["id"] == publish_id), None)
@@ -64,7 +66,7 @@ def respond(store: Store, path: str) -> PageResponse:
     media = {str(index): item for index, item in enumerate(items)}.get(number)
     if media is None:
         return NOT_FOUND
-    return PageResponse(200, media.mime_type, store.image(media))
+    return PageResponse(200, media.mime_type, store.content(media))
 
 
 def _page(store: Store, post: dict[str, Any]) -> str:
@@ -72,9 +74,12 @@ def _page(store: Store, post: dict[str, Any]) -> str:
     account = str(body.get("instagramAccountId"))
     alt = html.escape(str(body.get("altText") or "The posted image"))
     images = "".join(
-        f'<img src="{post["link"]}/{number}" alt="{alt}">\n' for number in range(len(post["media"]))
+        f'<video src="{post["link"]}/{number}" controls loop playsinline></video>\n'
+        if media.mime_type.startswith("video/")
+        else f'<img src="{post["link"]}/{number}" alt="{alt}">\n'
+        for number, media in enumerate(post["media"])
     )
-    product = "CAROUSEL" if "mediaIds" in body else body.get("product")
+    product = "CAROUSEL" if "mediaIds" in body else post["product"]
     return PAGE.format(
         account=html.escape(f"@{store.account_names.get(account, account)}"),
         kind=html.escape(KINDS.get(str(product), "Feed")),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .state import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Reversible
+    from collections.abc import Callable, Iterable, Reversible
 
     from .state import PlannedJob, StoredMedia
 
@@ -21,7 +21,7 @@ def inference_job(job: PlannedJob, now: float, storage_origin: str) -> dict[str,
         "inferenceJobId": job.job_id,
         "model": job.body["model"],
         "provider": "sandbox",
-        "type": "image",
+        "type": "video" if job.is_video else "image",
         "prompt": job.body.get("prompt"),
         "status": status,
         "params": job.body.get("params") or {},
@@ -38,7 +38,7 @@ def inference_job(job: PlannedJob, now: float, storage_origin: str) -> dict[str,
 def _output(job: PlannedJob, storage_origin: str) -> dict[str, Any]:
     return {
         "inferenceJobOutputId": job.job_id[::-1],
-        "outputKey": "image" if job.result else "text",
+        "outputKey": ("video" if job.is_video else "image") if job.result else "text",
         "outputValue": None if job.result else "The model returned only text",
         "createdAt": iso(job.finished_at),
         "media": media(job.result, storage_origin) if job.result else None,
@@ -54,8 +54,8 @@ def media(stored: StoredMedia, storage_origin: str) -> dict[str, Any]:
         "mimeType": stored.mime_type,
         "width": stored.width,
         "height": stored.height,
-        "durationMs": None,
-        "fps": None,
+        "durationMs": stored.duration_ms,
+        "fps": stored.fps,
     }
 
 
@@ -89,7 +89,10 @@ def scheduled(jobs: Iterable[PlannedJob], now: float) -> list[dict[str, Any]]:
 
 
 def history(
-    jobs: Reversible[PlannedJob], carousels: Reversible[dict[str, Any]], now: float
+    jobs: Reversible[PlannedJob],
+    carousels: Reversible[dict[str, Any]],
+    now: float,
+    product: Callable[[dict[str, Any]], str],
 ) -> list[dict[str, Any]]:
     """Build the items of `GET /instagram/publishes`, newest first."""
     rows = [
@@ -99,7 +102,7 @@ def history(
             "mediaId": job.body["mediaId"],
             "instagramAccountId": job.body["instagramAccountId"],
             "caption": job.body.get("caption"),
-            "product": job.body.get("product") or "IMAGE",
+            "product": product(job.body),
             "status": status,
             "permalink": job.post["permalink"] if status == "succeeded" else None,
             "createdAt": iso(job.created),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
+    from .catalog import Model
+
 #: (fraction of the duration until which the status applies, status)
 INFERENCE_PLAN = ((0.12, "idle"), (0.22, "locked"), (1.0, "in_progress"))
 PUBLISH_PLAN = ((0.35, "queued"), (1.0, "in_progress"))
@@ -30,19 +32,24 @@ PUBLISH_PLAN = ((0.35, "queued"), (1.0, "in_progress"))
 TOOL_TYPES = {"birefnet-bg-removal": "image/png", "runware-vectorize": "image/svg+xml"}
 
 SLOW_FACTOR = 10  # for the prompt "sandbox: slow"
+VIDEO_FACTOR = 10 / 3  # how much longer a video takes than an image
+NORMALIZING_SECONDS = 2.0  # for which an uploaded video cannot be used, at most
 MAX_CACHED_IMAGES = 24  # others are rendered again, identically, when they are requested
 
 
 @dataclass
 class StoredMedia:
-    """An image in the library: either rendered on demand or uploaded."""
+    """An image or video in the library: either rendered on demand or uploaded."""
 
     media_id: str
     mime_type: str
     width: int | None = None
     height: int | None = None
+    duration_ms: int | None = None
+    fps: float | None = None
+    ready_at: float = 0.0  # by the store's clock
     source: str = "model_generated"
-    recipe: tuple[str, str, dict[str, Any], str] | None = None
+    recipe: tuple[str, str, dict[str, Any]] | None = None  # prompt, model, parameters
     derived_from: StoredMedia | None = None
     data: bytes | None = None
     created_at: str = ""
@@ -60,6 +67,7 @@ class PlannedJob:
     ending: str
     plan: tuple[tuple[float, str], ...]
     error: str | None = None
+    is_video: bool = False
     result: StoredMedia | None = None
     post: dict[str, Any] = field(default_factory=dict)
     scheduled_for: datetime | None = None
@@ -90,6 +98,11 @@ def iso(time: datetime) -> str:
 def _stock_images() -> ModuleType:
     """Import the renderer with the first job, so that panels open sooner."""
     return importlib.import_module(".stock_images", __package__)
+
+
+def _stock_videos() -> ModuleType:
+    """Import the renderer of clips only if it is used."""
+    return importlib.import_module(".stock_videos", __package__)
 
 
 def _image_tools() -> ModuleType:
@@ -150,9 +163,10 @@ class Store:
     def _duration(self, scale: float = 1.0) -> float:
         return self.seconds * scale * self._random.uniform(1, 2)
 
-    def generate(self, body: dict[str, Any], price: float, ratio: str, size: str) -> PlannedJob:
+    def generate(self, body: dict[str, Any], model: Model) -> PlannedJob:
         """Add an inference job; a prompt such as "sandbox: fail" decides how it ends."""
-        self.charge(price)
+        params = body.get("params") or {}
+        self.charge(model.price(params))
         prompt = (body.get("prompt") or "").strip()
         prefix, _, rest = prompt.lower().partition(":")
         command = rest.strip() if prefix == "sandbox" else ""
@@ -161,27 +175,43 @@ class Store:
             body=body,
             started=self.clock(),
             created=datetime.now(UTC),
-            duration=self._duration(SLOW_FACTOR if command == "slow" else 1),
+            duration=self._duration(
+                (SLOW_FACTOR if command == "slow" else 1) * (VIDEO_FACTOR if model.is_video else 1)
+            ),
             ending={"fail": "failed", "cancel": "canceled"}.get(command, "succeeded"),
             plan=INFERENCE_PLAN,
             error="The provider rejected the input" if command == "fail" else None,
+            is_video=model.is_video,
         )
         if job.ending == "succeeded" and command != "no media":
-            source = self._image_tool_source(body)
-            width, height = (
-                (source.width, source.height) if source else _stock_images().size_for(ratio, size)
-            )
-            job.result = StoredMedia(
-                media_id=self.new_id(),
-                mime_type=TOOL_TYPES[body["model"]] if source else "image/png",
-                width=width,
-                height=height,
-                recipe=(prompt, body["model"], body.get("params") or {}, job.job_id),
-                derived_from=source,
-                created_at=iso(job.finished_at),
-            )
+            job.result = self._result(body, model)
+            job.result.created_at = iso(job.finished_at)
         self.jobs[job.job_id] = job
         return job
+
+    def _result(self, body: dict[str, Any], model: Model) -> StoredMedia:
+        params = body.get("params") or {}
+        ratio = str(model.value("aspectRatio", params) or "1:1")
+        result = StoredMedia(
+            media_id=self.new_id(),
+            mime_type="image/png",
+            recipe=((body.get("prompt") or "").strip(), body["model"], params),
+        )
+        source = self._image_tool_source(body)
+        if model.is_video:
+            videos = _stock_videos()
+            size = videos.size_for(ratio, str(model.value("resolution", params) or "720p"))
+            attachments = body.get("attachmentMediaIds") or []
+            result.mime_type, result.fps = "video/mp4", float(videos.FPS)
+            result.duration_ms = int(model.value("duration", params)) * 1000
+            result.derived_from = self.find_media(attachments[0]) if attachments else None
+        elif source is not None:
+            size = (source.width, source.height)
+            result.mime_type, result.derived_from = TOOL_TYPES[body["model"]], source
+        else:
+            size = _stock_images().size_for(ratio, str(model.value("resolution", params) or "1K"))
+        result.width, result.height = size
+        return result
 
     def _image_tool_source(self, body: dict[str, Any]) -> StoredMedia | None:
         """Return the image to process, for the models in `TOOL_TYPES`."""
@@ -230,15 +260,24 @@ class Store:
                 "id": post["instagramPublishId"],
                 "link": post["permalink"],
                 "body": body,
+                "product": self.product(body),
                 "created": created,
-                "media": [
-                    media
-                    for media_id in body.get("mediaIds") or [body.get("mediaId")]
-                    if (media := self.find_media(media_id)) is not None
-                ],
+                "media": self.media_of(body),
             }
             for post, body, created in rows
         ]
+
+    def media_of(self, body: dict[str, Any]) -> list[StoredMedia]:
+        """Return the media that a publish request names."""
+        media_ids = body.get("mediaIds") or [body.get("mediaId")]
+        found = [self.find_media(media_id) for media_id in media_ids]
+        return [media for media in found if media is not None]
+
+    def product(self, body: dict[str, Any]) -> str:
+        """Return the product of a post of one image or video; by default, that of its media."""
+        media = self.media_of(body)
+        is_video = bool(media) and media[0].mime_type.startswith("video/")
+        return body.get("product") or ("REELS" if is_video else "IMAGE")
 
     def find_media(self, media_id: str) -> StoredMedia | None:
         """Return a media in the library; a generated one exists once its job has succeeded."""
@@ -271,18 +310,27 @@ class Store:
             data=data,
             created_at=iso(datetime.now(UTC)),
         )
+        if mime_type.startswith("video/"):
+            media.ready_at = self.clock() + min(NORMALIZING_SECONDS, self.seconds)
         self.media[media.media_id] = media
         return media
 
-    def image(self, media: StoredMedia) -> bytes:
-        """Return the encoded image; slow, so call it in a thread."""
+    def content(self, media: StoredMedia) -> bytes:
+        """Return the encoded image or video; slow, so call it in a thread."""
         if media.data is not None:
             return media.data
         if media.media_id in self._encoded:
             return self._encoded[media.media_id]
-        prompt, model, params, _ = media.recipe or ("", "", {}, "")
-        if media.derived_from is not None:
-            data: bytes = _image_tools().process(model, self.image(media.derived_from))
+        prompt, model, params = media.recipe or ("", "", {})
+        start = self.content(media.derived_from) if media.derived_from is not None else None
+        data: bytes
+        if media.duration_ms is not None:
+            size = (media.width or 720, media.height or 1280)
+            data = _stock_videos().render(
+                prompt, size, media.duration_ms / 1000, model=model, params=params, start=start
+            )
+        elif start is not None:
+            data = _image_tools().process(model, start)
         else:
             image = _stock_images().render(
                 prompt, media.width or 1024, media.height or 1024, model=model, params=params

@@ -69,8 +69,10 @@ def is_boolean(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def check_generation(body: Any, models: dict[str, Model], media: Container[str]) -> Model:
-    """Check a request to generate an image, and return its model."""
+def check_generation(
+    body: Any, models: dict[str, Model], media: Mapping[str, Any], *, is_video: bool
+) -> Model:
+    """Check a request to generate an image or a video, and return its model."""
     known = {
         "model": is_string,
         "prompt": is_string,
@@ -79,8 +81,10 @@ def check_generation(body: Any, models: dict[str, Model], media: Container[str])
     }
     check_fields(body, known, ("model",))
     model = models.get(body["model"])
-    if model is None:
+    if model is None or model.is_video != is_video:
         raise invalid(f"Unknown model '{body['model']}'")
+    if len(body.get("prompt") or "") > model.max_prompt_length:
+        raise invalid(f"'prompt' must have at most {model.max_prompt_length} characters")
     if model.needs_prompt and not (body.get("prompt") or "").strip():
         raise invalid("'prompt' is required for this model")
     check_parameters(body.get("params") or {}, model)
@@ -92,6 +96,8 @@ def check_generation(body: Any, models: dict[str, Model], media: Container[str])
     for media_id in attachments:
         if media_id not in media:
             raise ResponseError(404, "not_found", f"Media '{media_id}' not found")
+        if not media[media_id].mime_type.startswith("image/"):
+            raise invalid(f"{model.label} takes images, and '{media_id}' is not one")
     return model
 
 
@@ -170,10 +176,15 @@ def check_post(
         )
 
 
-def check_image_product(body: Mapping[str, Any]) -> None:
-    """Raise an error for an image if the product requires a video."""
-    if body.get("product") == "REELS":
+def check_product(body: Mapping[str, Any], media: list[Any]) -> None:
+    """Check that the product of a post accepts its media."""
+    are_images = all(each.mime_type.startswith("image/") for each in media)
+    if "mediaIds" in body and not are_images:
+        raise invalid("A carousel takes images only")
+    if body.get("product") == "REELS" and are_images:
         raise invalid("'product' REELS takes a video, not an image")
+    if body.get("product") == "IMAGE" and not are_images:
+        raise invalid("'product' IMAGE takes an image, not a video")
 
 
 def parse_schedule(scheduled_at: str, now: datetime) -> datetime:

@@ -157,7 +157,7 @@ def test_log_has_no_key_prompt_or_image_address(everything, served):
         wonda.media.download(media)
     said = everything()
     assert "INFO wonda_widgets.http.transport POST /image/generate: 20" in said
-    assert f"GET an image of {httpx.URL(media.url).host}: 200" in said
+    assert f"GET media of {httpx.URL(media.url).host}: 200" in said
     assert httpx.URL(media.url).path not in said
     assert "secret harbour" not in said
     assert KEY not in said

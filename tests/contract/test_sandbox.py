@@ -4,10 +4,11 @@ import asyncio
 import io
 from datetime import UTC, datetime, timedelta
 
+import av
 import httpx
 import pytest
 from conftest import KEY
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 import wonda_widgets as ww
 from wonda_widgets.sandbox import catalog
@@ -52,6 +53,136 @@ class Service:
 @pytest.fixture
 def service():
     return Service()
+
+
+def test_requests_of_the_vendors_own_client_are_served(service):
+    """What `generate_video`, `get_inference_job` and `publish_instagram` send."""
+    asked = {
+        "model": "seedance-2",
+        "prompt": "Waves at night",
+        "params": {"duration": 10, "aspectRatio": "9:16", "quality": "basic"},
+        "attachmentMediaIds": [service.media()["mediaId"]],
+    }
+    job_id = service.ask("POST", "/video/generate", json=asked).json()["inferenceJobId"]
+    assert service.job(job_id)["status"] == "idle"
+    service.now += 15
+    assert service.job(job_id)["status"] == "in_progress", "a video takes longer than an image"
+    service.now += 100
+    job = service.job(job_id)
+    assert (job["type"], job["model"], job["params"]) == ("video", "seedance-2", asked["params"])
+    [output] = job["outputs"]
+    media = output["media"]
+    assert output["outputKey"] == "video"
+    assert (media["mimeType"], media["durationMs"], media["fps"]) == ("video/mp4", 10_000, 24.0)
+    reply = service.publish(
+        mediaId=media["mediaId"], caption="Night", product="REELS", shareToFeed=True
+    ).json()
+    assert reply["status"] == "queued"
+    service.now += 100
+    assert service.job(reply["outputJobId"], "publish")["status"] == "succeeded"
+    [row] = service.ask("GET", "/instagram/publishes").json()["publishes"]
+    assert row["product"] == "REELS"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"params": {"duration": 7}}, "not allowed; allowed: 5, 10, 15"),
+        ({"params": {"duration": "5"}}, "not allowed"),
+        ({"params": {"fps": 24}}, "Unknown parameter"),
+        ({"model": "z-image"}, "Unknown model"),
+        ({"model": "kling_3_pro", "prompt": "x" * 2_501}, "at most 2500 characters"),
+        ({"model": "kling_3_pro", "params": {"duration": 2}}, "not allowed"),
+        ({"prompt": ""}, "required"),
+    ],
+)
+def test_invalid_videos_are_refused(service, body, said):
+    asked = {"model": "seedance-2", "prompt": "Waves", **body}
+    reply = service.ask("POST", "/video/generate", json=asked)
+    refused(reply, 400, "validation_error")
+    assert said in reply.json()["error"]["message"]
+
+
+def clip(service, **params):
+    asked = {"model": "kling_3_pro", "prompt": "Waves", "params": {"duration": 3, **params}}
+    job_id = service.ask("POST", "/video/generate", json=asked).json()["inferenceJobId"]
+    service.now += 100
+    return service.job(job_id)["outputs"][0]["media"]
+
+
+def load(service, media, **headers):
+    path = "/" + media["url"].rpartition("/")[2]
+    return service.ask(
+        "GET", path, key="", app=service.sandbox.storage, base="http://store.invalid", **headers
+    )
+
+
+@pytest.mark.parametrize(("ratio", "size"), [("9:16", (720, 1280)), ("1:1", (720, 720))])
+def test_clip_is_playable_and_reproducible(service, ratio, size):
+    media = clip(service, aspectRatio=ratio)
+    data = load(service, media).content
+    assert (media["width"], media["height"]) == size
+    assert len(data) < 1_000_000
+    assert data.index(b"moov") < data.index(b"mdat"), "a player needs the index first"
+    with av.open(io.BytesIO(data)) as container:
+        [stream] = container.streams.video
+        assert container.duration == pytest.approx(3_000_000, rel=0.01)
+        assert (stream.width, stream.height, stream.average_rate) == (*size, 24)
+        assert stream.codec_context.name == "h264"
+        first, *_, last = container.decode(stream)
+    assert difference(first, last) > 1, "the camera moves"
+    other = Service()
+    assert load(other, clip(other, aspectRatio=ratio)).content == data
+
+
+def difference(first, last):
+    """The mean difference of two frames, 0 to 255."""
+    images = [frame.to_image().convert("L") for frame in (first, last)]
+    return ImageStat.Stat(ImageChops.difference(*images)).mean[0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "part"),
+    [
+        ("bytes=0-9", slice(0, 10)),
+        ("bytes=100-", slice(100, None)),
+        ("bytes=-7", slice(-7, None)),
+        ("bytes=5-99999999", slice(5, None)),
+    ],
+)
+def test_part_of_a_clip_is_served(service, wanted, part):
+    media = clip(service)
+    whole = load(service, media).content
+    reply = load(service, media, headers={"Range": wanted})
+    assert (reply.status_code, reply.content) == (206, whole[part])
+    start = part.indices(len(whole))[0]
+    expected = f"bytes {start}-{start + len(reply.content) - 1}/{len(whole)}"
+    assert reply.headers["content-range"] == expected
+    changed = load(service, media, headers={"Range": wanted, "If-Range": '"other"'})
+    assert (changed.status_code, changed.content) == (200, whole)
+
+
+@pytest.mark.parametrize("wanted", ["bytes=99999999-", "bytes=9-5"])
+def test_part_outside_a_clip_is_refused(service, wanted):
+    assert load(service, clip(service), headers={"Range": wanted}).status_code == 416
+
+
+def test_products_fit_their_media(service):
+    image, video = service.media(), clip(service)
+    refused(service.publish(mediaId=video["mediaId"], product="IMAGE"), 400, "validation_error")
+    refused(service.publish(mediaId=image["mediaId"], product="REELS"), 400, "validation_error")
+    both = {"mediaIds": [image["mediaId"], video["mediaId"]], "instagramAccountId": ACCOUNT}
+    refused(service.ask("POST", "/publish/instagram/carousel", json=both), 400, "validation_error")
+    for product in (None, "REELS", "STORIES"):
+        assert service.publish(mediaId=video["mediaId"], product=product).status_code == 200
+
+
+def test_uploaded_video_is_normalized_first(service):
+    files = {"file": ("a.mp4", b"\0\0\0\x20ftypisom", "video/mp4")}
+    media_id = service.ask("POST", "/media/upload", files=files).json()["mediaId"]
+    refused(service.publish(mediaId=media_id), 409, "conflict")
+    service.now += 3
+    assert service.publish(mediaId=media_id).status_code == 200
 
 
 def refused(reply, status, code):
@@ -307,7 +438,8 @@ def test_account_and_capabilities_responses(service):
     assert service.ask("GET", "/auth/whoami").json()["plan"] == "SANDBOX"
     accounts = service.ask("GET", "/instagram/accounts").json()["accounts"]
     assert accounts[0]["instagramAccountId"] == "550e8400-e29b-41d4-a716-446655440000"
-    models = service.ask("GET", "/capabilities").json()["generation"]["image"]
+    offered = service.ask("GET", "/capabilities").json()["generation"]
+    models = [*offered["image"], *offered["video"]]
     assert models[0]["params"]["properties"]["aspectRatio"]["default"] == "9:16"
     assert len(service.ask("GET", "/pricing").json()["models"]) == len(models)
 

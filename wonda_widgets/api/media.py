@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import mimetypes
 import os
 import re
@@ -192,19 +193,23 @@ class AsyncMedia:
     async def _save(
         self, media: Media, target: Path, on_progress: Callable[[int, int | None], object]
     ) -> Path:
+        stack = contextlib.ExitStack()
         try:
-            with new_files.temporary_path(target) as part:
-                with await event_loop.to_thread(part.open, "wb") as file:
-                    await self._with_fresh_address(
-                        media, lambda url: self._core.transport.save(url, file, on_progress)
-                    )
-                return await event_loop.to_thread(new_files.move_to_free_name, part, target)
-        except OSError as error:
+            part = stack.enter_context(new_files.temporary_path(target))
+            file = stack.enter_context(await event_loop.to_thread(lambda: part.open("wb")))
+            await self._with_fresh_address(
+                media, lambda url: self._core.transport.save(url, file, on_progress)
+            )
+            await event_loop.to_thread(file.close)
+            return await event_loop.to_thread(new_files.move_to_free_name, part, target)
+        except (OSError, ValueError) as error:  # ValueError: there is no file name
             raise InvalidInputError(
                 "path",
-                f"{str(target)!r} cannot be written: {error.strerror or error}.",
+                f"{str(target)!r} cannot be written: {getattr(error, 'strerror', error)}.",
                 "Choose another file, or free some space.",
             ) from None
+        finally:
+            await event_loop.to_thread(stack.close)
 
     async def _with_fresh_address(self, media: Media, download: Callable[[str], Awaitable[T]]) -> T:
         """Download from the media's address; if it has expired, from a new one."""

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import time
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 import httpx
 
@@ -49,7 +49,7 @@ MAX_BYTES = 100 * 1024 * 1024
 TIMEOUT_SECONDS = 300.0  # per file after its wait in the queue, with all attempts and redirects
 MAX_REDIRECTS = 3
 MAX_FILE_BYTES = 4 * 1024**3  # of a file on disk
-CHUNK_BYTES = 1024 * 1024
+WRITE_BYTES = 1024 * 1024  # that are written together
 PARTIAL_CONTENT = 206
 
 
@@ -254,25 +254,40 @@ class _PartialFile:
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise httpx.DecodingError("an encoding that was not requested")
         if response.status_code != PARTIAL_CONTENT or not self._continues(response):
-            await asyncio.to_thread(self._restart)
+            await self._change(self._restart)
         self._version = _version(response)
         announced = response.headers.get("Content-Length", "")
         total = self.received + int(announced) if announced.isdecimal() else None
         self._on_progress(self.received, total)
-        async for chunk in response.aiter_raw(CHUNK_BYTES):
-            if self.received + len(chunk) > MAX_FILE_BYTES:
-                raise body_reader.TooLargeError
-            await asyncio.to_thread(self._write, chunk)
-            self.received += len(chunk)
-            self._on_progress(self.received, total)
+        pending: list[bytes] = []
+        try:
+            async for chunk in cast("httpx.AsyncByteStream", response.stream):
+                pending.append(chunk)
+                if sum(map(len, pending)) >= WRITE_BYTES:
+                    await self._write(pending, total)
+        finally:  # what arrived before an interruption is not requested again
+            await self._write(pending, total)
+
+    async def _write(self, pending: list[bytes], total: int | None) -> None:
+        size = sum(map(len, pending))
+        if not size:
+            return
+        if self.received + size > MAX_FILE_BYTES:
+            raise body_reader.TooLargeError
+        await self._change(self._file.writelines, list(pending))
+        pending.clear()
+        self.received += size
+        self._on_progress(self.received, total)
 
     def _continues(self, response: httpx.Response) -> bool:
         found: str = response.headers.get("Content-Range", "")
         return found.startswith(f"bytes {self.received}-")
 
-    def _write(self, chunk: bytes) -> None:
+    @staticmethod
+    async def _change(change: Callable[..., object], *args: object) -> None:
+        """Change the file, in a thread."""
         try:
-            self._file.write(chunk)
+            await asyncio.to_thread(change, *args)
         except OSError as error:
             raise InvalidInputError(
                 "path",

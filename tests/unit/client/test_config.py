@@ -137,7 +137,9 @@ DATA = {
     "Output": SNAPSHOT.outputs[0],
     "Estimate": models.Estimate(model="m", estimated_cost_microdollars=40_000, estimated_credits=4),
     "Capabilities": models.Capabilities(
-        generation=models.Generation(image=[models.GenerationModel(key="m", params={"type": "object"})]),
+        generation=models.Generation(
+            image=[models.GenerationModel(key="m", params={"type": "object"})]
+        ),
         raw={"generation": {}},
     ),
     "Account": models.Account(email="a@x.test", raw={"email": "a@x.test"}),

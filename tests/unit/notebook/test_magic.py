@@ -16,7 +16,8 @@ from wonda_widgets.sandbox.catalog import MODELS
 from wonda_widgets.utils import event_loop
 
 KNOWN = [
-    GenerationModel(key=model.key, label=model.label, params=model.schema) for model in MODELS.values()
+    GenerationModel(key=model.key, label=model.label, params=model.schema)
+    for model in MODELS.values()
 ]
 
 

@@ -11,7 +11,8 @@ from wonda_widgets.sandbox.catalog import MODELS
 
 SEVERAL = ["nano-banana-2", "seedream-4-5"]
 KNOWN = [
-    GenerationModel(key=model.key, label=model.label, params=model.schema) for model in MODELS.values()
+    GenerationModel(key=model.key, label=model.label, params=model.schema)
+    for model in MODELS.values()
 ]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import tempfile
 from collections.abc import Iterable
 from datetime import date, datetime, time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import msgspec
@@ -18,18 +20,18 @@ from ..errors import (
     WondaError,
 )
 from ..export import timeline
+from ..imaging import decode_threads, video
 from ..jobs.core import Core, on_package_loop
 from ..jobs.job import Job
 from ..journal.generated_image import GeneratedImage, generated_image
 from ..journal.images import RATINGS, Query
 from ..models import Media, parse
-from ..utils import arguments, plain_values
+from ..utils import arguments, event_loop, plain_values
 from . import origin
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from ..export.storyboard import Shows
     from ..export.timeline import ImageTimeline
@@ -331,14 +333,40 @@ class AsyncHistory:
         return await self._media.download(snapshot.media)
 
     @on_package_loop
+    async def poster(self, image: GeneratedImage) -> bytes:
+        """Return an image to show: the original or, for a video, its first frame (JPEG).
+
+        A video is downloaded into a temporary file, and not into memory.
+
+        Raises
+        ------
+        UnsafeMediaError
+            Also raised if the frame of a video cannot be read, or if PyAV is not installed.
+        APIError, ServiceUnreachableError
+            See `media.download`.
+        """
+        arguments.require_type(image, GeneratedImage, AN_IMAGE)
+        if not image.media.is_video:
+            return await self.original(image)
+        folder = await event_loop.to_thread(tempfile.TemporaryDirectory)
+        try:
+            path = await self._media.download(image.media, Path(folder.name, "clip"))
+            return await decode_threads.run(video.poster, path)
+        finally:
+            await event_loop.to_thread(folder.cleanup)
+
+    @on_package_loop
     async def thumbnail(self, image: GeneratedImage) -> bytes:
-        """Return a small JPEG or PNG copy, at most 320 pixels on a side; cached on disk."""
+        """Return a small JPEG or PNG copy, at most 320 pixels on a side; cached on disk.
+
+        That of a video shows its first frame, see `poster`.
+        """
         arguments.require_type(image, GeneratedImage, AN_IMAGE)
         self._core.transport.check_open()
         # Without an ID, the URL or the job identifies the image.
         own_id = image.media.media_id or image.media.url or image.job_id
         key = self._core.journal_key, own_id
-        return await self._core.thumbnails.get(key, lambda: self.original(image))
+        return await self._core.thumbnails.get(key, lambda: self.poster(image))
 
     @on_package_loop
     async def export(self, images: Iterable[GeneratedImage], path: str | Path) -> Path:
@@ -386,6 +414,7 @@ class History(Blocking[AsyncHistory]):
     storyboard = blocking(AsyncHistory.storyboard)
     edited = blocking(AsyncHistory.edited)
     original = blocking(AsyncHistory.original)
+    poster = blocking(AsyncHistory.poster)
     thumbnail = blocking(AsyncHistory.thumbnail)
     export = blocking(AsyncHistory.export)
 

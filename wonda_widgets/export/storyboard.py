@@ -68,8 +68,8 @@ class Source(Protocol):
     async def timeline(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
         """Return the timeline of each image."""
 
-    async def original(self, image: GeneratedImage) -> bytes:
-        """Download an image's original."""
+    async def poster(self, image: GeneratedImage) -> bytes:
+        """Download an image's original, or the first frame of a video."""
 
     async def edited(self, media_id: str) -> bytes:
         """Download an edited image."""
@@ -245,7 +245,7 @@ async def _previews(
     original = b""
     previews: dict[str, PreviewOrReason] = {}
     try:
-        original = await history.original(image)
+        original = await history.poster(image)
         previews[""] = await decode_threads.run(_preview, original, max_bytes)
     except WondaError as error:
         previews[""] = _missing_reason(error)

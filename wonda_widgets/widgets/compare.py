@@ -135,7 +135,7 @@ class Compare(Panel):
     async def _send_image(self, image: GeneratedImage, key: str, view: object) -> None:
         message = {"type": "large", "key": key, "view": view}
         try:
-            data = await self._client.history.original(image)
+            data = await self._client.history.poster(image)
             large = await decode_threads.run(_enlarged, data)
         except WondaError as error:
             self.send({**message, "reason": error.message})

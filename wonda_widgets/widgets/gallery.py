@@ -399,7 +399,7 @@ class Gallery(ImageGrid):
         self.send({"type": "about", **details})
         message = {"type": "large", "key": item.key, "view": view}
         try:
-            data = await self._client.history.original(image)
+            data = await self._client.history.poster(image)
             large = await decode_threads.run(_enlarged, data)
         except WondaError as error:
             self.send({**message, "reason": error.message})

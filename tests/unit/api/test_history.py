@@ -351,7 +351,8 @@ def test_expired_media_address_is_refreshed_through_the_job(wonda):
     gone = msgspec.structs.replace(image.media, url=missing_address(image))
     expired = msgspec.structs.replace(image, media=gone)
     assert wonda.history.original(expired) == wonda.history.original(image)
-    without_job = msgspec.structs.replace(expired, job_id="")
+    unlisted = msgspec.structs.replace(gone, media_id="gone")
+    without_job = msgspec.structs.replace(expired, job_id="", media=unlisted)
     with pytest.raises(ww.NotFoundError):
         wonda.history.original(without_job)
 
@@ -539,7 +540,9 @@ def test_export_to_a_folder_writes_originals_and_a_manifest(seeded, tmp_path):
     import msgspec
 
     found = seeded.history.search()
-    missing = msgspec.structs.replace(found[0].media, url=missing_address(found[0]))
+    missing = msgspec.structs.replace(
+        found[0].media, url=missing_address(found[0]), media_id="gone"
+    )
     found[0] = msgspec.structs.replace(found[0], media=missing, job_id="")
     folder = seeded.history.export(found, tmp_path / "board")
     rows = json.loads((folder / "manifest.json").read_text("utf-8"))

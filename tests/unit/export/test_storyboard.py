@@ -315,6 +315,7 @@ def test_page_says_which_image_is_unavailable(wonda, images, tmp_path):
     first = ParsedPage(ww.storyboard(images, tmp_path / "a.html", wonda=wonda).read_bytes())
     assert len(first.images) == 3  # the edit is applied to the original again
 
+    wonda.faults.add("GET", f"media/{images[0].media.media_id}", 404, times=9)
     gone = images[0].media.url.replace(images[0].media.media_id, "gone")
     unavailable = replace(images[0], media=replace(images[0].media, url=gone), job_id="")
     parsed = ParsedPage(

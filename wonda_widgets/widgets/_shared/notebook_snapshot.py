@@ -152,7 +152,7 @@ async def _draw(history: AsyncHistory, images: Sequence[GeneratedImage]) -> Snap
     """Return one image, or a contact sheet of several; `NO_IMAGE` if they cannot be fetched."""
     try:
         if len(images) == 1:
-            return await decode_threads.run(_small, await history.original(images[0]))
+            return await decode_threads.run(_small, await history.poster(images[0]))
         thumbnails = [await history.thumbnail(image) for image in images]
         return await decode_threads.run(_sheet, thumbnails) if thumbnails else NO_IMAGE
     except WondaError:

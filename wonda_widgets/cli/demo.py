@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Copied next to the quickstart.
 OTHER_NOTEBOOKS = (
-    *("prompt_lab", "dashboard", "from_python"),
+    *("prompt_lab", "dashboard", "from_python", "video"),
     *("settings_and_privacy", "sandbox_and_faults"),
 )
 VOILA_OPTIONS = ("title", "presenter", "publish", "budget")

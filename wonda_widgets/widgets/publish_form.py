@@ -1,4 +1,4 @@
-"""`PublishForm`: publish one image to Instagram, now or later."""
+"""`PublishForm`: publish one image or video to Instagram, now or later."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from ..client import selection
+from ..errors import InvalidInputError
 from ..publishing.limits import MAX_ALT_TEXT_LENGTH, check_text_length
 from ..utils import event_loop
 from ._shared.frontend import view
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from ..journal.generated_image import GeneratedImage as Made
     from ..models import Media
 
+IMAGE_PRODUCTS, VIDEO_PRODUCTS = ("IMAGE", "STORIES"), ("REELS", "STORIES")
+
 
 class PublishForm(PreflightPanel):
-    """A form that publishes an image to Instagram once, after showing a summary.
+    """A form that publishes an image or video to Instagram once, after showing a summary.
 
     `Publish` shows a summary; only `Publish now` sends the post, and only once, however often the
     button is clicked. A post can also be scheduled, 5 minutes to 29 days from now.
@@ -59,11 +62,15 @@ class PublishForm(PreflightPanel):
 
     _panel = view("publish_form")
     _browser_traits: ClassVar[dict[str, Permission | None]] = {
-        **dict.fromkeys(("account", "caption", "alt_text", "product"), Permission.PUBLISH),
+        **dict.fromkeys(
+            ("account", "caption", "alt_text", "product", "share_to_feed"), Permission.PUBLISH
+        ),
         "scheduled_at": Permission.SCHEDULE,
     }
 
     alt_text = traitlets.Unicode("").tag(sync=True)
+    share_to_feed = traitlets.Bool(default_value=True).tag(sync=True)
+    """Whether a reel is also shown in the feed."""
     scheduled_at = traitlets.Unicode("").tag(sync=True)
     """When to post, ISO 8601 with an offset; empty for now."""
     lists_scheduled = traitlets.Bool(default_value=False).tag(sync=True)
@@ -143,6 +150,11 @@ class PublishForm(PreflightPanel):
             If the image cannot be downloaded; the previous image is kept.
         """
         self._wanted = media
+        if media.is_video:
+            clip = await self._video(media)
+            if self._wanted is media:
+                self._offer(clip, alt_text, None)
+            return
         fetch = original or partial(self._client.media.download, media)
         preview = await event_loop.to_thread(load_preview, await fetch())
         if self._wanted is not media:
@@ -187,9 +199,17 @@ class PublishForm(PreflightPanel):
 
     def _post_options(self, content: Mapping[str, Any]) -> dict[str, Any]:
         named = ("alt_text", "product", "scheduled_at")
-        chosen = {name: str(content.get(name, getattr(self, name))) for name in named}
-        if chosen["product"] == "STORIES":
+        chosen: dict[str, Any] = {
+            name: str(content.get(name, getattr(self, name))) for name in named
+        }
+        if chosen["product"] not in (VIDEO_PRODUCTS if self.is_video else IMAGE_PRODUCTS):
+            kind = "a video" if self.is_video else "an image"
+            raise InvalidInputError(
+                "product", f"{chosen['product']!r} is not possible for {kind}.", "Choose another."
+            )
+        if chosen["product"] != "IMAGE":
             chosen["alt_text"] = ""  # the field keeps its text for a feed post
+        chosen["share_to_feed"] = bool(content.get("share_to_feed", self.share_to_feed))
         check_text_length("alt_text", chosen["alt_text"], MAX_ALT_TEXT_LENGTH)
         self._check_scheduling(chosen)
         self._client.publish.checked_time(chosen["scheduled_at"] or None)
@@ -234,5 +254,6 @@ def _arguments(summary: Mapping[str, Any]) -> dict[str, Any]:
         "caption": summary["caption"] if summary["caption"].strip() else None,
         "alt_text": summary["alt_text"] if summary["alt_text"].strip() else None,
         "product": summary["product"],
+        "share_to_feed": summary["share_to_feed"] if summary["product"] == "REELS" else None,
         "scheduled_at": summary["scheduled_at"] or None,
     }

@@ -122,7 +122,7 @@ TRAITS = {
     "PreflightPanel": dict.fromkeys(("account", "caption"), PUBLISH),
     "CarouselForm": dict.fromkeys(("account", "caption"), PUBLISH),
     "PublishForm": {
-        **dict.fromkeys(("account", "caption", "alt_text", "product"), PUBLISH),
+        **dict.fromkeys(("account", "caption", "alt_text", "product", "share_to_feed"), PUBLISH),
         "scheduled_at": SCHEDULE,
     },
     "PromptForm": dict.fromkeys(("prompt", "model", "params"), GENERATE),

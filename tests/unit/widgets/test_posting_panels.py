@@ -144,6 +144,61 @@ def test_consent_to_a_repetition_does_not_cover_a_later_post(wonda, images, open
     assert len(wonda.publish.history()["publishes"]) == 3
 
 
+@pytest.fixture
+def clip(wonda):
+    params = {"duration": 3, "aspectRatio": "9:16"}
+    return wonda.videos.generate(model="kling_3_pro", prompt="A sail", params=params).wait().media
+
+
+def posts_of(wonda):
+    return [job.body for job in sandbox_of(wonda).store.publishes.values()]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_video_is_posted_as_a_reel(wonda, clip, opened, settled, shared):
+    form = ready(settled, opened(ww.PublishForm(clip, wonda=wonda, alt_text="No use")))
+    settled(lambda: form.is_video and form.thumb)
+    assert form.product == "REELS"
+    assert form.check_results[0]["title"] == "The video is not checked."
+    form.share_to_feed = shared
+    send(form, "publish", media_id=clip.media_id)
+    settled(lambda: form.step == "confirming")
+    send(form, "confirm", media_id=clip.media_id)
+    settled(lambda: form.posted.get("link"))
+    [body] = posts_of(wonda)
+    assert (body["product"], body["shareToFeed"]) == ("REELS", shared)
+    assert "altText" not in body
+
+
+def test_products_follow_the_kind_of_media(wonda, clip, images, opened, settled):
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
+    settled(lambda: form.thumb)
+    for media, product, impossible in (
+        (clip, "REELS", "IMAGE"),
+        (images[1].media, "IMAGE", "REELS"),
+    ):
+        form.start_soon(form.show, media)
+        settled(lambda media=media: form.media_id == media.media_id)
+        assert form.product == product
+        send(form, "publish", media_id=media.media_id, product=impossible)
+        settled(lambda: form.error)
+        assert form.error["field"] == "product"
+    form.product = "STORIES"
+    form.start_soon(form.show, clip)
+    settled(lambda: form.is_video)
+    assert form.product == "STORIES"
+    assert posts_of(wonda) == []
+
+
+def test_video_without_a_readable_frame_can_be_posted(wonda, clip, opened, settled, monkeypatch):
+    monkeypatch.setattr("wonda_widgets.imaging.video.is_available", lambda: False)
+    form = ready(settled, opened(ww.PublishForm(clip, wonda=wonda)))
+    settled(lambda: form.is_video)
+    assert form.thumb == b""
+    send(form, "publish", media_id=clip.media_id)
+    settled(lambda: form.step == "confirming")
+
+
 def test_late_click_does_not_confirm_another_post(wonda, images, opened, settled):
     form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
     settled(lambda: form.media_id)

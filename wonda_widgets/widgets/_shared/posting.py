@@ -377,6 +377,7 @@ class PostingPanel(JobPanel):
                 "caption": body.get("caption") or "",
                 "alt_text": body.get("altText") or "",
                 "product": body.get("product") or "IMAGE",
+                "share_to_feed": body.get("shareToFeed", True),
                 "scheduled_at": body.get("scheduledAt") or "",
             }
         )

@@ -8,6 +8,7 @@ cached: applying the same fix again gives the same media ID, which the duplicate
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ import traitlets
 from ...errors import OutcomeUnknownError, WondaError
 from ...imaging import decode_threads
 from ...imaging.operations import Crop, Pad, Resize
+from ...journal.generated_image import GeneratedImage
 from ...publishing import preflight
 from ...publishing.preflight import CheckResult, Fix, ImageInfo
 from ...utils import event_loop
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from ...imaging.preview import Preview
     from ...models import Media
 
-PRODUCTS = ("IMAGE", "STORIES")
+PRODUCTS = ("IMAGE", "STORIES", "REELS")
 CARD_PIXELS = 480  # longest side of the thumbnail on which a crop is drawn
 CARD_MAX_BYTES = 60_000
 MAX_CACHED_EDITS = 20
@@ -43,7 +45,7 @@ MAX_CACHED_EDITS = 20
 
 @dataclass
 class PostImage:
-    """An image that can be posted.
+    """An image or video that can be posted.
 
     Attributes
     ----------
@@ -60,6 +62,17 @@ class PostImage:
     thumb: bytes
     facts: ImageInfo | None = None
     original: Callable[[], Awaitable[bytes]] | None = None
+    is_video: bool = False
+
+
+#: Says that only an image is checked.
+UNCHECKED_VIDEO = CheckResult(
+    topic="video",
+    level="advice",
+    title="The video is not checked.",
+    text="Instagram accepts MP4 or MOV with H.264: 3 seconds to 15 minutes, 23 to 60 frames per "
+    "second, at most 300 MB.",
+)
 
 
 class PreflightPanel(PostingPanel):
@@ -67,7 +80,9 @@ class PreflightPanel(PostingPanel):
 
     thumb = traitlets.Bytes(b"").tag(sync=True)
     product = traitlets.Enum(PRODUCTS, "IMAGE").tag(sync=True)
-    """``"IMAGE"`` for the feed, ``"STORIES"`` for a story."""
+    """``"IMAGE"`` for the feed, ``"REELS"`` for a video, ``"STORIES"`` for a story."""
+    is_video = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether a video is posted instead of an image."""
     check_results: Any = traitlets.List().tag(sync=True)
     """The results of the checks: probable rejections, advice and passed checks: ``level``,
     ``title``, ``text`` and ``fixes``."""
@@ -109,8 +124,15 @@ class PreflightPanel(PostingPanel):
         with self.hold_sync():
             self.media_id = image.media_id
             self.thumb = image.thumb
+            self._set_kind(is_video=image.is_video)
             self.is_edited = bool(operations)
             self._update_checks()
+
+    def _set_kind(self, *, is_video: bool) -> None:
+        """Offer the products of an image or a video; a story is possible for both."""
+        self.is_video = is_video
+        if self.product != "STORIES":
+            self.product = "REELS" if is_video else "IMAGE"
 
     async def _make_card(self, image: PostImage, preview: bytes) -> None:
         """Create the thumbnail on which a crop is drawn."""
@@ -121,6 +143,9 @@ class PreflightPanel(PostingPanel):
     async def _inspect(self, media: Media) -> None:
         """Download and check an image of which only the media is known."""
         try:
+            if media.is_video:
+                self._take(await self._video(media))
+                return
             data = await self._client.media.download(media)
             preview = await decode_threads.run(load_preview, data)
         except WondaError as error:  # the image can still be posted
@@ -135,6 +160,14 @@ class PreflightPanel(PostingPanel):
             original = partial(self._client.media.download, media)
             self._take(PostImage(media.media_id, thumb, info_of(preview), original))
 
+    async def _video(self, media: Media) -> PostImage:
+        """Return a video to post; it has no thumbnail if its first frame cannot be read."""
+        thumb = b""
+        with contextlib.suppress(WondaError):
+            frame = await self._client.history.poster(GeneratedImage(media=media))
+            thumb = await decode_threads.run(make_card, frame)
+        return PostImage(media.media_id or "", thumb, is_video=True)
+
     # ------------------------------------------------------------ the check
 
     def _update_checks(self) -> None:
@@ -144,10 +177,13 @@ class PreflightPanel(PostingPanel):
             # `media_id` was set from code, so nothing is known about this image.
             self._current = self._original = self._inspection_failure = None
             self.thumb, self.is_edited, self.fixing = b"", False, ""
+            self._set_kind(is_video=False)
         facts = self._current.facts if self._current else None
         points = preflight.check(facts, self.product, self.caption) if self.media_id else []
         if self._inspection_failure and facts is None:
             points.insert(0, self._inspection_failure)
+        if self.is_video and self.media_id:
+            points.insert(0, UNCHECKED_VIDEO)
         combined = preflight.combined_fix(facts, self.product) if facts else None
         can_edit = self._original is not None and self._original.original is not None
         self._fixes = {}

@@ -14,13 +14,14 @@ import { Segments } from "../ui/select";
 interface Traits extends PostingTraits {
   product: string;
   alt_text: string;
+  is_video: boolean;
+  share_to_feed: boolean;
   thumb: DataView;
 }
 
-const PRODUCTS = [
-  { value: "IMAGE", label: "Feed image" },
-  { value: "STORIES", label: "Story" },
-];
+const STORY = { value: "STORIES", label: "Story" };
+const IMAGE_PRODUCTS = [{ value: "IMAGE", label: "Feed image" }, STORY];
+const VIDEO_PRODUCTS = [{ value: "REELS", label: "Reel" }, STORY];
 
 export function PublishForm() {
   const panel = usePanel<Traits>();
@@ -30,11 +31,18 @@ export function PublishForm() {
   const trial = useTrial();
   const thumb = useObjectUrl(panel.get("thumb"), "image/jpeg");
   const product = panel.get("product");
-  const isStory = product === "STORIES";
-  const { product: posted, alt_text: said = "", scheduled_at: at } = panel.get("summary");
+  const isVideo = panel.get("is_video");
+  const products = isVideo ? VIDEO_PRODUCTS : IMAGE_PRODUCTS;
+  const hasAltText = product === "IMAGE";
+  const {
+    product: posted,
+    alt_text: said = "",
+    share_to_feed: isShared,
+    scheduled_at: at,
+  } = panel.get("summary");
   const reason = trial.value
     ? "Apply or discard the preview first."
-    : !isStory && !altText.fits
+    : hasAltText && !altText.fits
       ? "The alt text is too long."
       : schedule.reason;
   return (
@@ -54,20 +62,31 @@ export function PublishForm() {
             {(control) => (
               <Segments
                 {...control}
-                options={PRODUCTS}
+                options={products}
                 value={product}
                 disabled={isLocked}
                 onChange={(value) => panel.set({ product: value })}
               />
             )}
           </Field>
+          {product === "REELS" && (
+            <label class="wonda-check">
+              <input
+                type="checkbox"
+                checked={panel.get("share_to_feed")}
+                disabled={isLocked}
+                onChange={(event) => panel.set({ share_to_feed: event.currentTarget.checked })}
+              />
+              <span>Also show in feed</span>
+            </label>
+          )}
           <ScheduleFields schedule={schedule} />
         </>
       }
       rows={
         <>
-          {/* Instagram accepts no alt text for stories. */}
-          <LimitedField label="Alt text" draft={altText} hidden={isStory}>
+          {/* Instagram accepts no alt text for stories and reels. */}
+          <LimitedField label="Alt text" draft={altText} hidden={!hasAltText}>
             {(control) => (
               <input {...control} type="text" class="wonda-input" disabled={isLocked} />
             )}
@@ -80,6 +99,7 @@ export function PublishForm() {
       content={() => ({
         product: panel.peek("product"),
         alt_text: altText.text.peek(),
+        share_to_feed: panel.peek("share_to_feed"),
         scheduled_at: schedule.value(),
       })}
       save={altText.save}
@@ -87,13 +107,14 @@ export function PublishForm() {
         publish: schedule.isLater ? "Schedule" : "Publish",
         act: schedule.isLater ? "scheduling" : "posting",
         confirm: at ? "Schedule post" : "Publish now",
-        what: "This image",
+        what: isVideo ? "This video" : "This image",
         when: scheduleWords(at),
         facts: [
-          PRODUCTS.find(({ value }) => value === posted)?.label.toLowerCase() ?? "",
-          ...(posted === "STORIES" ? [] : [said.trim() ? "with alt text" : "no alt text"]),
+          products.find(({ value }) => value === posted)?.label.toLowerCase() ?? "",
+          ...(posted === "IMAGE" ? [said.trim() ? "with alt text" : "no alt text"] : []),
+          ...(posted === "REELS" && isShared ? ["also in the feed"] : []),
         ],
-        repeated: "This image was already posted.",
+        repeated: `This ${isVideo ? "video" : "image"} was already posted.`,
       }}
     />
   );

@@ -22,6 +22,7 @@ export interface Summary {
   account_name?: string;
   caption?: string;
   product?: string;
+  share_to_feed?: boolean;
   alt_text?: string;
   scheduled_at?: string;
 }

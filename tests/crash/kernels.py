@@ -68,6 +68,7 @@ def kernel(wonda: ww.Wonda, name: str) -> None:
         wonda.images.generate(model="z-image", prompt=f"{name}-{number}")
         for number in range(IMAGES)
     ]
+    jobs.append(wonda.videos.generate(model="seedance-2", prompt=f"{name}-video"))
     for job in jobs:
         post(wonda, job)
 

@@ -103,6 +103,14 @@ def test_invalid_videos_are_refused(service, body, said):
     assert said in reply.json()["error"]["message"]
 
 
+def test_missing_renderer_of_videos_is_named():
+    images_only = Service(models=catalog.MODELS)
+    reply = images_only.ask("POST", "/video/generate", json={"model": "seedance-2", "prompt": "x"})
+    refused(reply, 400, "validation_error")
+    assert "pip install 'wonda-widgets[video]'" in reply.json()["error"]["message"]
+    assert images_only.ask("GET", "/capabilities").json()["generation"]["video"] == []
+
+
 def clip(service, **params):
     asked = {"model": "kling_3_pro", "prompt": "Waves", "params": {"duration": 3, **params}}
     job_id = service.ask("POST", "/video/generate", json=asked).json()["inferenceJobId"]

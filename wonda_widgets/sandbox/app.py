@@ -210,6 +210,10 @@ class Sandbox:
     async def _generate(self, request: Request, *, is_video: bool) -> JSONResponse:
         body = await self._body(request)
         self._check_paid(request)
+        if is_video and not any(model.is_video for model in self._models.values()):
+            raise validation.invalid(
+                "The sandbox renders videos with PyAV. Run: pip install 'wonda-widgets[video]'"
+            )
         await load_stock_images()
         library = _Library(self.store)
         model = validation.check_generation(body, self._models, library, is_video=is_video)

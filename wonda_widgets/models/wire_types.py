@@ -6,6 +6,7 @@ happens to the others. Sections are those of wonda-api.md.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -55,7 +56,9 @@ class Media(WireStruct, frozen=True, gc=False):  # contains only strings and num
     @property
     def duration(self) -> float | None:
         """Return the length of a video or sound in seconds; None for an image, or if unknown."""
-        return None if self.duration_ms is None else self.duration_ms / 1000
+        milliseconds = self.duration_ms
+        is_valid = milliseconds is not None and 0 <= milliseconds < math.inf
+        return milliseconds / 1000 if is_valid else None
 
     @property
     def is_video(self) -> bool:

@@ -56,9 +56,9 @@ class Media(WireStruct, frozen=True, gc=False):  # contains only strings and num
     @property
     def duration(self) -> float | None:
         """Return the length of a video or sound in seconds; None for an image, or if unknown."""
-        milliseconds = self.duration_ms
-        is_valid = milliseconds is not None and 0 <= milliseconds < math.inf
-        return milliseconds / 1000 if is_valid else None
+        if self.duration_ms is None or not 0 <= self.duration_ms < math.inf:
+            return None
+        return self.duration_ms / 1000
 
     @property
     def is_video(self) -> bool:

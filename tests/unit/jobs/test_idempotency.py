@@ -12,7 +12,7 @@ import pytest
 from conftest import BASE, KEY
 
 import wonda_widgets as ww
-from wonda_widgets.api import images
+from wonda_widgets.api import generations
 from wonda_widgets.journal.database import JournalWarning
 from wonda_widgets.utils import event_loop
 
@@ -142,7 +142,7 @@ def test_request_with_another_key_or_value_is_sent(kernel, service, change):
 
 
 def test_simultaneous_requests_with_one_key_return_one_job(kernel, service, monkeypatch):
-    monkeypatch.setattr(images, "RECHECK_SECONDS", 0.01)
+    monkeypatch.setattr(generations, "RECHECK_SECONDS", 0.01)
     clients = [kernel() for _ in range(5)]
 
     async def submit_all():

@@ -8,6 +8,7 @@ import pytest
 
 import wonda_widgets as ww
 from wonda_widgets.errors import ClosedError
+from wonda_widgets.jobs.core import similar_jobs
 from wonda_widgets.utils import event_loop
 
 
@@ -53,7 +54,7 @@ def price(wonda, held):
 
 def earlier_runs(wonda, held):
     wonda._core._read_stats = held
-    return wonda._core.duration_stats("inference", "z-image")
+    return wonda._core.duration_stats(similar_jobs("inference", {"model": "z-image"}))
 
 
 async def anything(_wonda, held):

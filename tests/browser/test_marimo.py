@@ -76,7 +76,8 @@ def test_each_visitor_of_an_app_has_a_session(opened, page, browser):
 
 def test_running_the_cell_again_submits_nothing(opened, tmp_path):
     journal = tmp_path / "jobs.db"
-    imports = IMPORTS.replace("seed=4", f"journal={str(journal)!r}")
+    # The job must not end before its cell is run again, also on a busy machine.
+    imports = IMPORTS.replace("seconds=1.5, seed=4", f"seconds=6, journal={str(journal)!r}")
     other = 'other = ww.Studio(wonda, prompt="Another one")\nother'
     page = opened("edit", imports, STUDIO, other)
     prompts = page.get_by_role("textbox", name="Prompt")

@@ -259,24 +259,25 @@ class _PartialFile:
         announced = response.headers.get("Content-Length", "")
         total = self.received + int(announced) if announced.isdecimal() else None
         self._on_progress(self.received, total)
-        pending: list[bytes] = []
+        pending = bytearray()
         try:
             async for chunk in cast("httpx.AsyncByteStream", response.stream):
-                pending.append(chunk)
-                if sum(map(len, pending)) >= WRITE_BYTES:
+                pending += chunk
+                if len(pending) >= WRITE_BYTES:
                     await self._write(pending, total)
         finally:  # what arrived before an interruption is not requested again
             await self._write(pending, total)
 
-    async def _write(self, pending: list[bytes], total: int | None) -> None:
-        size = sum(map(len, pending))
-        if not size:
+    async def _write(self, pending: bytearray, total: int | None) -> None:
+        """Write and clear what is pending."""
+        if not pending:
             return
-        if self.received + size > MAX_FILE_BYTES:
+        if self.received + len(pending) > MAX_FILE_BYTES:
             raise body_reader.TooLargeError
-        await self._change(self._file.writelines, list(pending))
+        data = bytes(pending)
         pending.clear()
-        self.received += size
+        await self._change(self._file.write, data)
+        self.received += len(data)
         self._on_progress(self.received, total)
 
     def _continues(self, response: httpx.Response) -> bool:

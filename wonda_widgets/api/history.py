@@ -25,9 +25,8 @@ from ..jobs.core import Core, on_package_loop
 from ..jobs.job import Job
 from ..journal.generated_image import GeneratedImage, generated_image
 from ..journal.images import RATINGS, Query
-from ..models import Media, parse
 from ..utils import arguments, event_loop, plain_values
-from . import origin
+from . import media, origin
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
@@ -307,11 +306,7 @@ class AsyncHistory:
         UnsafeMediaError, APIError, ServiceUnreachableError
             See `media.download`; also raised if the library returns no address.
         """
-        segment = arguments.path_segment("media_id", "media", media_id)
-        raw = await self._core.transport.get(f"/media/{segment}")
-        # The shape of this response is undocumented (wonda-api.md, section 8.2).
-        media = raw.get("media") if isinstance(raw, dict) else None
-        return await self._media.download(parse(media or raw, Media))
+        return await self._media.download(await media.find(self._core, media_id))
 
     @on_package_loop
     async def original(self, image: GeneratedImage) -> bytes:

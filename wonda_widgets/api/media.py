@@ -218,24 +218,18 @@ class AsyncMedia:
         try:
             return await download(media.url)
         except (NotFoundError, GoneError, PermissionDeniedError) as expired:
-            fresh = await self._address(media.media_id)
+            fresh = await self._current_address(media.media_id)
             if fresh in {None, media.url}:
                 raise
             expired.__traceback__ = None
         return await download(str(fresh))
 
-    async def _address(self, media_id: str | None) -> str | None:
-        """Read the current address of media (undocumented); None if the service has none."""
-        if media_id is None:
-            return None
-        try:
-            segment = arguments.path_segment("media_id", "media", media_id)
-            raw = await self._core.transport.get(f"/media/{segment}")
-        except WondaError:
-            return None
-        found = raw.get("media", raw) if isinstance(raw, dict) else None
-        url = found.get("url") if isinstance(found, dict) else None
-        return url if isinstance(url, str) and url else None
+    async def _current_address(self, media_id: str | None) -> str | None:
+        """Return where the media is stored now; None if the service does not say."""
+        with contextlib.suppress(WondaError):
+            if media_id is not None:
+                return (await find(self._core, media_id)).url or None
+        return None
 
     @on_package_loop
     async def open(self, media: Media) -> Image.Image:
@@ -264,6 +258,21 @@ class MediaLibrary(Blocking[AsyncMedia]):
     upload = blocking(AsyncMedia.upload, check=UPLOAD.check)
     download = blocking(AsyncMedia.download)
     open = blocking(AsyncMedia.open)
+
+
+async def find(core: Core, media_id: str) -> Media:
+    """Read media in the library by its ID (wonda-api.md, section 8.2).
+
+    The shape of this response is undocumented.
+
+    Raises
+    ------
+    UnexpectedReplyError, APIError, ServiceUnreachableError
+    """
+    segment = arguments.path_segment("media_id", "media", media_id)
+    raw = await core.transport.get(f"/media/{segment}")
+    media = raw.get("media") if isinstance(raw, dict) else None
+    return parse(media or raw, Media)
 
 
 def _read_reply(raw: Any) -> SubmitResult:

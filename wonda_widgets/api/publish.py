@@ -41,6 +41,7 @@ from ..publishing.limits import (
     check_text_length,
 )
 from ..utils import arguments, plain_values
+from . import media
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
@@ -308,13 +309,10 @@ class AsyncPublish:
     async def _is_image(self, media_id: str) -> bool:
         """Whether the service reports that media is an image; False if it does not say."""
         try:
-            segment = arguments.path_segment("media_id", "media", media_id)
-            raw = await self._core.transport.get(f"/media/{segment}")
+            found = await media.find(self._core, media_id)
         except WondaError:  # undocumented; the service will decide
             return False
-        media = raw.get("media", raw) if isinstance(raw, dict) else None
-        mime_type = media.get("mimeType") if isinstance(media, dict) else None
-        return isinstance(mime_type, str) and mime_type.startswith("image/")
+        return (found.mime_type or "").startswith("image/")
 
     async def _duplicate_guard(
         self, operation: Operation, body: dict[str, Any], **allowed: bool

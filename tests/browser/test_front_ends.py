@@ -151,6 +151,5 @@ def test_text_direction_follows_the_script(opened):
         assert field.get_attribute("dir") == "auto", field.evaluate("(each) => each.outerHTML")
     prompt = page.get_by_role("textbox", name="Prompt", exact=True).first
     prompt.fill("مرفأ")
-    assert prompt.evaluate("(each) => getComputedStyle(each).direction") == "rtl"
-    title = page.locator(".wonda-card-title").first
-    assert title.evaluate("(each) => getComputedStyle(each).direction") == "rtl"
+    expect(prompt).to_have_css("direction", "rtl")
+    expect(page.locator(".wonda-card-title").first).to_have_css("direction", "rtl")

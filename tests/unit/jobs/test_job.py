@@ -38,6 +38,19 @@ class Service:
         return response
 
 
+def all_updates(job, gate):
+    """Return every update: the service responds only once the iteration watches the job."""
+    watch = job.watch
+
+    def watch_then_open(listener):
+        unwatch = watch(listener)
+        gate.set()
+        return unwatch
+
+    job.watch = watch_then_open
+    return list(job.updates())
+
+
 @pytest.fixture
 def create_job(clock):
     return lambda *responses, kind="inference", **options: Job(
@@ -148,9 +161,8 @@ def test_updates_yield_each_change_once(clock):
     gate = threading.Event()
     service = Service(running("idle"), running("idle"), running("locked"), SUCCEEDED, gate=gate)
     job = Job("inference", "j1", service, clock=clock)
-    updates = iter(job.updates())
-    gate.set()
-    assert [snapshot.status for snapshot in updates] == ["idle", "locked", "succeeded"]
+    statuses = [snapshot.status for snapshot in all_updates(job, gate)]
+    assert statuses == ["idle", "locked", "succeeded"]
 
 
 @pytest.mark.parametrize(
@@ -195,9 +207,7 @@ def test_media_of_a_succeeded_job_without_outputs_raises(create_job, outputs):
 def test_temporary_poll_error_is_reported_and_polling_continues(clock, error):
     gate = threading.Event()
     job = Job("inference", "j1", Service(running(), error, SUCCEEDED, gate=gate), clock=clock)
-    updates = iter(job.updates())
-    gate.set()
-    snapshots = list(updates)
+    snapshots = all_updates(job, gate)
     assert [bool(snapshot.problem) for snapshot in snapshots] == [False, True, False]
     assert "retrying" in snapshots[1].problem
     assert snapshots[1].status == "in_progress"
@@ -209,9 +219,7 @@ def test_failed_first_poll_is_reported_as_a_problem(clock):
     gate = threading.Event()
     service = Service(ww.ServiceUnreachableError("no"), SUCCEEDED, gate=gate)
     job = Job("inference", "j1", service, clock=clock)
-    updates = iter(job.updates())
-    gate.set()
-    assert [snapshot.problem for snapshot in updates] == [NO_ANSWER, None]
+    assert [snapshot.problem for snapshot in all_updates(job, gate)] == [NO_ANSWER, None]
 
 
 @pytest.mark.parametrize(
@@ -241,9 +249,7 @@ def test_earlier_status_that_arrives_late_is_ignored(clock):
         running("in_progress"), running("idle"), running("locked"), SUCCEEDED, gate=gate
     )
     job = Job("inference", "j1", service, clock=clock)
-    updates = iter(job.updates())
-    gate.set()
-    assert [snapshot.status for snapshot in updates] == ["in_progress", "succeeded"]
+    assert [snapshot.status for snapshot in all_updates(job, gate)] == ["in_progress", "succeeded"]
 
 
 def test_wait_timeout_does_not_stop_polling(clock):

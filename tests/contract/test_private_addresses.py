@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import random
 import socket
 import threading
 
@@ -24,6 +25,10 @@ API = "https://api.example/v1"
 OPEN = "127.0.0.2"  # taken for an address that is open to everybody
 SHUT = "127.0.0.3"  # so is this one, at which nobody listens
 HOME = "127.0.0.1"
+#: Ports that no system assigns by itself. Kernels of other tests reconnect to assigned ports, even
+#: after these have been reused, and their connections would be counted.
+UNASSIGNED_PORTS = range(20_000, 32_768)
+TRIES = 50
 PROXY_NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -37,8 +42,15 @@ class Listener:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._server = self._do(asyncio.start_server(self._serve, host, port))
+        ports = [port] if port else random.sample(UNASSIGNED_PORTS, TRIES)
+        self._server = next(filter(None, (self._open(host, each) for each in ports)))
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def _open(self, host, port):
+        try:
+            return self._do(asyncio.start_server(self._serve, host, port))
+        except OSError:  # in use
+            return None
 
     def _do(self, work):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)

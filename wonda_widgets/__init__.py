@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from .widgets.scheduled_posts import ScheduledPosts as ScheduledPosts
     from .widgets.studio import Studio as Studio
     from .widgets.timeline import Timeline as Timeline
+    from .widgets.video_preview import VideoPreview as VideoPreview
 
 _MODULE_OF = {
     "Budget": "journal.budgets",
@@ -140,6 +141,7 @@ _MODULE_OF = {
     "ScheduledPosts": "widgets.scheduled_posts",
     "Timeline": "widgets.timeline",
     "Studio": "widgets.studio",
+    "VideoPreview": "widgets.video_preview",
 }
 
 #: Modules that are part of the public API.

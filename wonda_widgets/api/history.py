@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import tempfile
 from collections.abc import Iterable
 from datetime import date, datetime, time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import msgspec
@@ -25,12 +23,13 @@ from ..jobs.core import Core, on_package_loop
 from ..jobs.job import Job
 from ..journal.generated_image import GeneratedImage, generated_image
 from ..journal.images import RATINGS, Query
-from ..utils import arguments, event_loop, plain_values
+from ..utils import arguments, plain_values
 from . import media, origin
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ..export.storyboard import Shows
     from ..export.timeline import ImageTimeline
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 MAX_RESULTS = 100_000
 MAX_NOTE_LENGTH = 10_000  # characters
 EPOCH = 1970
+KINDS = {None: None, "image": False, "video": True}  # and whether they are videos
 AN_IMAGE = "an image of the history (GeneratedImage)"
 ACCOUNTS_TIMEOUT = 10.0  # seconds that a timeline waits for the accounts' names
 EXPIRED_STATUSES = frozenset({401, 403, 404, 410})  # of the error for an address that has expired
@@ -49,6 +49,7 @@ class Filter(TypedDict, total=False):
     """A filter for images; see `AsyncHistory.search`."""
 
     model: str | None
+    kind: str | None
     favorite: bool | None
     rating: int | None
     since: datetime | date | None
@@ -92,6 +93,8 @@ class AsyncHistory:
             Words or prefixes of words that must all occur in the prompt or in the note; in
             scripts without spaces, any part of a string. Case and accents are ignored.
         model : str, optional
+        kind : str, optional
+            ``"image"`` or ``"video"``.
         favorite : bool, optional
         rating : int, optional
             The minimum number of stars.
@@ -331,7 +334,7 @@ class AsyncHistory:
     async def poster(self, image: GeneratedImage) -> bytes:
         """Return an image to show: the original or, for a video, its first frame (JPEG).
 
-        A video is downloaded into a temporary file, and not into memory.
+        A video is downloaded to disk, and not into memory.
 
         Raises
         ------
@@ -343,12 +346,8 @@ class AsyncHistory:
         arguments.require_type(image, GeneratedImage, AN_IMAGE)
         if not image.media.is_video:
             return await self.original(image)
-        folder = await event_loop.to_thread(tempfile.TemporaryDirectory)
-        try:
-            path = await self._media.download(image.media, Path(folder.name, "clip"))
+        async with self._media.borrow_file(image.media) as path:
             return await decode_threads.run(video.poster, path)
-        finally:
-            await event_loop.to_thread(folder.cleanup)
 
     @on_package_loop
     async def thumbnail(self, image: GeneratedImage) -> bytes:
@@ -437,6 +436,7 @@ def _query(
     text: str,
     *,
     model: str | None = None,
+    kind: str | None = None,
     favorite: bool | None = None,
     rating: int | None = None,
     since: datetime | date | None = None,
@@ -448,9 +448,13 @@ def _query(
     rating = plain_values.reject_missing("rating", "rating", rating)
     _check_favorite(favorite)
     _check_rating(rating)
+    kind = plain_values.optional_text("kind", "The kind", kind)
+    if kind not in KINDS:
+        raise InvalidInputError("kind", f'kind must be "image" or "video"; got {kind!r}.')
     return Query(
         text=text,
         model=plain_values.optional_text("model", "The model", model),
+        video=KINDS[kind],
         favorite=favorite,
         rating=rating,
         since=_moment("since", since, time.min),

@@ -28,9 +28,11 @@ from ..jobs.submission import Operation, SubmitResult
 from ..models import Media, UploadResponse, parse
 from ..utils import arguments, event_loop, new_files, paths, plain_values
 from .blocking import Blocking, blocking
+from .video_files import VideoFiles
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from PIL import Image
 
@@ -53,12 +55,15 @@ class AsyncMedia:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._edits: dict[bytes, asyncio.Task[Media]] = {}
+        self._video_files = VideoFiles(self._save)
         event_loop.reset_after_fork(self)
 
     def reset_in_child(self) -> None:
         """Discard unfinished uploads in a forked child."""
         event_loop.keep_inherited(self._edits)
         self._edits = {key: work for key, work in self._edits.items() if work.done()}
+        event_loop.keep_inherited(self._video_files)
+        self._video_files = VideoFiles(self._save)
 
     @on_package_loop
     async def upload(
@@ -230,6 +235,26 @@ class AsyncMedia:
             if media_id is not None:
                 return (await find(self._core, media_id)).url or None
         return None
+
+    def address_for_page(self, media: Media) -> str:
+        """Return the address from which a page may play a video; empty if there is none."""
+        address = media.url or ""
+        return address if self._core.transport.page_may_open(address) else ""
+
+    def borrow_file(
+        self,
+        media: Media,
+        on_progress: Callable[[int, int | None], object] = lambda _received, _total: None,
+    ) -> AbstractAsyncContextManager[Path]:
+        """Provide a copy of a video on disk, until the block ends. On the package's loop only.
+
+        Several readers share one download; see `download` for its errors and for `on_progress`.
+        """
+        return self._video_files.borrow(media, on_progress)
+
+    async def delete_copies(self) -> None:
+        """Delete the copies of `borrow_file`. On the package's loop only."""
+        await self._video_files.aclose()
 
     @on_package_loop
     async def open(self, media: Media) -> Image.Image:

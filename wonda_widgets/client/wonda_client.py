@@ -230,6 +230,7 @@ class AsyncWonda:
         """
         if self._pending_settings is None and not config.is_shared(self):
             await self._core.aclose()
+            await self.media.delete_copies()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return config.from_settings, (type(self), config.settings_of(self))

@@ -68,6 +68,18 @@ class Downloads:
         self._sleep = sleep
         self._api_is_private = public_addresses.is_private(connections.host)
 
+    def page_may_open(self, url: str) -> bool:
+        """Whether a page may load media from an address itself, without the key.
+
+        As for downloads, it must not lead into a private network unless the API is in one.
+        """
+        try:
+            host = _parse_url(url).host
+        except UnsafeMediaError:
+            return False
+        is_allowed = self._api_is_private or not public_addresses.is_private(host)
+        return self._connections.uses_network and is_allowed
+
     async def fetch(self, url: str, max_bytes: int = MAX_BYTES) -> bytes:
         """Download the bytes at a media's address.
 

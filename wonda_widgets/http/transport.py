@@ -125,6 +125,10 @@ class Transport:
         """Whether requests use the network and not a transport that was passed."""
         return self._connections.uses_network
 
+    def page_may_open(self, url: str) -> bool:
+        """Whether a page may load media from an address itself; see `Downloads.page_may_open`."""
+        return self._downloads.page_may_open(url)
+
     def is_of_same_service(self, other: Transport) -> bool:
         """Whether both use the same address and organization in the same way."""
         same_way = self._connections.is_same_way(other._connections)

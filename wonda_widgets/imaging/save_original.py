@@ -28,7 +28,16 @@ RESERVED = re.compile(r"con|prn|aux|nul|com\w|lpt\w")  # Windows devices, with a
 MAX_NAME_LENGTH = 48
 MAX_NAME_BYTES = 180
 _JOINERS = graphemes.ZERO_WIDTH_JOINER + graphemes.ZERO_WIDTH_NON_JOINER
-EXTENSIONS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "SVG": ".svg"}
+EXTENSIONS = {
+    "PNG": ".png",
+    "JPEG": ".jpg",
+    "WEBP": ".webp",
+    "GIF": ".gif",
+    "SVG": ".svg",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/webm": ".webm",
+}
 
 
 def metadata(made: Mapping[str, Any], job_id: str, media_id: str | None) -> dict[str, str]:
@@ -134,5 +143,10 @@ def write(path: str | Path | None, name: str, data: bytes) -> Path:
     OSError
         If the file cannot be written. No partial file is left behind.
     """
-    target = Path.cwd() if path is None else paths.expand_user(path, "path")
-    return new_files.write(target / name if target.is_dir() else target, data)
+    return new_files.write(target(path, name), data)
+
+
+def target(path: str | Path | None, name: str) -> Path:
+    """Return the path of a file: `path` itself, or `name` in that folder; see `write`."""
+    chosen = Path.cwd() if path is None else paths.expand_user(path, "path")
+    return chosen / name if chosen.is_dir() else chosen

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UnsafeMediaError
 
@@ -25,6 +25,18 @@ READERS = (
     (rb"....(ftyp|moov|mdat|free|wide|skip)", "mov"),
     (rb"\x1a\x45\xdf\xa3", "matroska"),
 )
+
+MAX_BOXES = 100  # at the start of an MP4 in which its index is searched
+CODEC_NAMES = {
+    "h264": "H.264",
+    "hevc": "H.265 (HEVC)",
+    "av1": "AV1",
+    "libdav1d": "AV1",
+    "vp8": "VP8",
+    "vp9": "VP9",
+    "mpeg4": "MPEG-4 Part 2",
+    "prores": "ProRes",
+}
 
 INSTALL = "Run: pip install 'wonda-widgets[video]'"
 
@@ -50,9 +62,105 @@ def poster(path: Path) -> bytes:
         with av.open(str(path), format=_reader(path)) as container:
             return _first_frame(container)
     except (av.FFmpegError, StopIteration, IndexError, ValueError, OSError):
-        raise UnsafeMediaError(
-            "This video cannot be read.", "It may be damaged or in an unusual format."
-        ) from None
+        raise _unreadable() from None
+
+
+class VideoFacts(NamedTuple):
+    """What a video file says about itself.
+
+    Attributes
+    ----------
+    container : str
+        ``"MP4"``, ``"MOV"`` or ``"WebM"``.
+    codec, audio_codec : str
+        FFmpeg's names, such as ``"h264"``; empty without sound.
+    width, height : int
+        In pixels, as displayed.
+    seconds, fps : float
+        The length, and the frames per second; 0 if unknown.
+    size : int
+        Bytes.
+    index_first : bool
+        Whether the index of an MP4 or MOV (``moov``) is before its frames.
+    """
+
+    container: str
+    codec: str
+    audio_codec: str
+    width: int
+    height: int
+    seconds: float
+    fps: float
+    size: int
+    index_first: bool
+
+    @property
+    def codec_name(self) -> str:
+        """The usual name of the codec: ``"H.264"``."""
+        return CODEC_NAMES.get(self.codec, self.codec.upper())
+
+
+def facts(path: Path) -> VideoFacts:
+    """Read the facts of a video without decoding it. Slow: run it in a thread.
+
+    Raises
+    ------
+    UnsafeMediaError
+        See `poster`.
+    """
+    if not is_available():
+        raise UnsafeMediaError("A video is checked only with PyAV.", INSTALL)
+    import av  # noqa: PLC0415 - optional, and slow to import
+
+    try:
+        with av.open(str(path), format=_reader(path)) as container:
+            stream = container.streams.video[0]
+            codec = stream.codec_context
+            sounds = container.streams.audio
+            length = container.duration or 0
+            return VideoFacts(
+                container=_container_name(path),
+                codec=codec.name,
+                audio_codec=sounds[0].codec_context.name if sounds else "",
+                width=codec.width,
+                height=codec.height,
+                seconds=max(0, length) / av.time_base,
+                fps=float(stream.average_rate or 0),
+                size=path.stat().st_size,
+                index_first=_has_index_first(path),
+            )
+    except (av.FFmpegError, IndexError, ValueError, OSError):
+        raise _unreadable() from None
+
+
+def _unreadable() -> UnsafeMediaError:
+    return UnsafeMediaError(
+        "This video cannot be read.", "It may be damaged or in an unusual format."
+    )
+
+
+def _container_name(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if head.startswith(b"\x1a\x45"):
+        return "WebM"
+    return "MOV" if head[4:12] == b"ftypqt  " else "MP4"
+
+
+def _has_index_first(path: Path) -> bool:
+    """Whether ``moov`` is before ``mdat`` among the boxes of an MP4 (ISO 14496-12)."""
+    with path.open("rb") as file:
+        for _ in range(MAX_BOXES):
+            head = file.read(8)
+            size, name = int.from_bytes(head[:4], "big"), head[4:]
+            if len(head) < len(name) * 2 or name in {b"moov", b"mdat"}:
+                return name == b"moov"
+            if size == 1:  # the size follows as 64 bits
+                size = int.from_bytes(file.read(8), "big") - 8
+            if size < len(head):
+                return False
+            file.seek(size - len(head), 1)
+    return False
 
 
 def _reader(path: Path) -> str:

@@ -108,6 +108,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         Words or prefixes of words that all occur in the prompt or the note; in scripts without
         spaces, any part of the text.
     model : str or None
+    video : bool or None
+        Whether to find videos or images.
     favorite : bool or None
     rating : int or None
         The minimum number of stars.
@@ -117,6 +119,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str = ""
     model: str | None = None
+    video: bool | None = None
     favorite: bool | None = None
     rating: int | None = None
     since: float | None = None
@@ -311,6 +314,7 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
     values: list[Any] = [base_url]
     for name, comparison in (
         ("model", "model=?"),
+        ("video", "(request.path='/video/generate')=?"),  # the request, wonda-api.md, section 5
         ("favorite", "favourite=?"),
         ("rating", "rating>=?"),
         ("since", "picture.asked_at>=?"),

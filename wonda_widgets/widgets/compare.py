@@ -13,8 +13,8 @@ from ..journal.generated_image import GeneratedImage
 from ..utils import event_loop
 from ._shared import formatting, gallery_items
 from ._shared.frontend import view
-from ._shared.panel import Panel
 from ._shared.permissions import open_to_all
+from ._shared.video_panel import VideoPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
+    from ..models import Media
     from ._shared.permissions import Permission, Permissions
 
 LARGE_PIXELS = 1600  # pixels
 LARGE_MAX_BYTES = 900_000
 
 
-class Compare(Panel):
+class Compare(VideoPanel):
     """A panel that shows two to four images side by side, with synchronized zoom and pan.
 
-    Two images can also be compared with a slider. A table lists the parameters and marks those that
-    differ.
+    Two images can also be compared with a slider. Videos play in sync. A table lists the parameters
+    and marks those that differ.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ class Compare(Panel):
 
     shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """The keys of the images."""
+    videos = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether all of them are videos."""
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """How each image differs from the others."""
     prompts = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -114,15 +117,21 @@ class Compare(Panel):
         with self.hold_sync():
             self.error = None
             self.titles = [
-                gallery_items.caption(item, names) or f"Image {number}"
+                gallery_items.caption(item, names) or f"{gallery_items.kind(item)} {number}"
                 for number, item in enumerate(items, 1)
             ]
             self.prompts = [image.prompt for image in images]
             self.rows = _comparison_rows(images, items)
-            self.slider = self.slider and len(images) == self.MIN_IMAGES
+            self.videos = bool(items) and all(map(gallery_items.is_video, items))
+            self.slider = self.slider and len(images) == self.MIN_IMAGES and not self.videos
             self.shown = [item.key for item in items]
 
     # ------------------------------------------------------------ messages
+
+    def _video_of(self, of: str) -> Media | None:
+        """See `VideoPanel._video_of`."""
+        media = [each.media for each in self._images if gallery_items.from_image(each).key == of]
+        return media[0] if media and media[0].is_video else None
 
     @open_to_all
     def _on_look(self, content: Mapping[str, Any]) -> None:

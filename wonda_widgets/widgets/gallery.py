@@ -40,9 +40,9 @@ SEARCH_DELAY_SECONDS = 0.4  # seconds without a keystroke before the remaining r
 REFRESH_DELAY_SECONDS = 0.5  # seconds in which several journal changes are collected
 LARGE_PIXELS = 1600  # longest side of the enlarged image
 LARGE_MAX_BYTES = 900_000
-SEARCH_TRAITS = ("text", "model", "since", "until")
+SEARCH_TRAITS = ("text", "kind", "model", "since", "until")
 #: Traits that the browser sets; the search text is sent as a message instead.
-BROWSER_TRAITS = ("group_by", "filters", "favorites", "rating", "model", "since", "until")
+BROWSER_TRAITS = ("group_by", "filters", "favorites", "rating", *SEARCH_TRAITS[1:])
 MARK_TYPES = {"favorite": bool, "rating": int, "note": str}
 
 
@@ -80,6 +80,10 @@ class Gallery(ImageGrid):
 
     text = traitlets.Unicode("").tag(sync=True)
     """Search: the words."""
+    kind = traitlets.Enum(("", "image", "video"), "").tag(sync=True)
+    """Search: only images or only videos; empty for both."""
+    has_videos = traitlets.Bool(default_value=False).tag(sync=True)
+    """Search: whether there is a choice between images and videos."""
     model = traitlets.Unicode("").tag(sync=True)
     """Search: the model's key."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -252,7 +256,7 @@ class Gallery(ImageGrid):
             self.filters = {}
             self.favorites = False
             self.rating = 0
-            self.text = self.model = self.since = self.until = ""
+            self.text = self.kind = self.model = self.since = self.until = ""
 
     def _apply_filters(self) -> None:
         """Search the journal again, or filter the given images."""
@@ -270,11 +274,16 @@ class Gallery(ImageGrid):
     def _search_filters(self) -> dict[str, Any]:
         return {
             "model": self.model or None,
+            "kind": self.kind or None,
             "favorite": self.favorites or None,
             "rating": self.rating or None,
             "since": _parse_day("since", self.since),
             "until": _parse_day("until", self.until),
         }
+
+    def _set_results(self, images: list[GeneratedImage]) -> None:
+        self.has_videos = self.has_videos or any(image.media.is_video for image in images)
+        self._set_items([gallery_items.from_image(image) for image in images])
 
     async def _load_results(self, text: str) -> None:
         """Show the first page immediately, and the rest when the user stops typing."""
@@ -283,7 +292,7 @@ class Gallery(ImageGrid):
         with self.hold_sync():
             self.error = None
             self.has_more = len(images) == FIRST_PAGE_SIZE
-            self._set_items([gallery_items.from_image(image) for image in images])
+            self._set_results(images)
         await asyncio.sleep(SEARCH_DELAY_SECONDS)
         self.models = await history.models()
         if self.has_more:
@@ -295,7 +304,7 @@ class Gallery(ImageGrid):
         if count == MAX_RESULTS:
             count = await self._client.history.count(text, **filters)
         with self.hold_sync():
-            self._set_items([gallery_items.from_image(image) for image in images])
+            self._set_results(images)
             self.has_more = False
             self.note = (
                 f"Showing the newest {MAX_RESULTS:,} of {count:,} images. Narrow the search to "
@@ -405,7 +414,9 @@ class Gallery(ImageGrid):
             self.send({**message, "reason": error.message})
             return
         size = formatting.file_size(large.size)
-        facts = f"{large.width} × {large.height} · {large.format} · {size}"
+        facts = f"{large.width} × {large.height}"
+        if not image.media.is_video:
+            facts += f" · {large.format} · {size}"
         self.send({**message, "mime": large.mime_type, "facts": facts}, [large.data])
 
     # ------------------------------------------------------------ export

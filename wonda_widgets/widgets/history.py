@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..client import selection
+from ..errors import InvalidInputError
 from ..utils import suggestions
 from ._parts.publish_forms import PublishForms
 from ._shared.permissions import Permission
@@ -70,6 +71,12 @@ class History(PublishForms):
         self.gallery.add_action(
             "form", "Use prompt…", lambda images: self._use_prompt(images[0]), permission=GENERATE
         )
+        self.gallery.add_action(
+            "animate",
+            "Animate…",
+            lambda images: self._animate(images[0].media),
+            permission=GENERATE,
+        )
         self._add_post_actions(self.gallery)
         self.gallery.on_images(self._enable_storyboard)
         self.gallery.add_action(
@@ -94,6 +101,14 @@ class History(PublishForms):
 
     def _use_prompt(self, image: GeneratedImage) -> None:
         self.studio.prompt_form.fill(image)
+        self._reveal(self.studio)
+
+    def _animate(self, media: Media) -> None:
+        if media.is_video:
+            raise InvalidInputError(
+                "image", "This is already a video.", "Select an image to animate."
+            )
+        self.studio.prompt_form.animate(media)
         self._reveal(self.studio)
 
     def _use_as_reference(self, media: Media) -> None:

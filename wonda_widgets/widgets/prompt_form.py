@@ -1,9 +1,9 @@
-"""`PromptForm`: prompt, model, parameters and price of an image, and the `Generate` button."""
+"""`PromptForm`: prompt, model, parameters and price of an image or video, and `Generate`."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import traitlets
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from ..jobs.job import Job
     from ..journal.budgets import Budget
     from ..journal.generated_image import GeneratedImage
-    from ..models import GenerationModel, Snapshot
+    from ..models import GenerationModel, Media, Snapshot
+
+KINDS = ("image", "video")
 
 #: Seconds between a change and the request for its price.
 PRICE_DELAY_SECONDS = 0.25
 
 
 class PromptForm(ReferencesPanel):
-    """A form that requests an image: prompt, model, parameters, price and `Generate`.
+    """A form that requests an image or a video: prompt, model, parameters, price and `Generate`.
 
     Models and parameters come from the service (`GET /capabilities`). Ctrl+Enter (or Cmd+Enter) has
     the same effect as `Generate`. While its job is running, the form is disabled, so that a double
@@ -45,8 +47,10 @@ class PromptForm(ReferencesPanel):
     wonda : Wonda or AsyncWonda, optional
         By default, a client with the key from the environment, or a sandbox.
     prompt : str
+    kind : str
+        What is generated: ``"image"`` or ``"video"``.
     model : str, optional
-        A model's key; by default the service's first model.
+        A model's key; by default the service's first model of that kind.
     params : dict, optional
         Initial parameter values, by the API's names.
     budget : Budget or float, optional
@@ -61,10 +65,12 @@ class PromptForm(ReferencesPanel):
     """
 
     _panel = view("prompt_form")
-    _browser_traits = dict.fromkeys(("prompt", "model", "params"), Permission.GENERATE)
+    _browser_traits = dict.fromkeys(("prompt", "kind", "model", "params"), Permission.GENERATE)
 
     prompt = traitlets.Unicode("").tag(sync=True)
     """The prompt. Typed text is copied here after a short delay, at the latest on `Generate`."""
+    kind = traitlets.Enum(KINDS, "image").tag(sync=True)
+    """What is generated: ``"image"`` or ``"video"``."""
     model = traitlets.Unicode("").tag(sync=True)
     """The selected model's key."""
     params = traitlets.Dict().tag(sync=True)
@@ -72,7 +78,7 @@ class PromptForm(ReferencesPanel):
     models: Any = traitlets.List().tag(sync=True)
     """The service's models, each with its form fields; loaded in the background."""
     price = traitlets.Unicode("").tag(sync=True)
-    """The price of one image, as text."""
+    """The price of one image or video, as text."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"unavailable"``, ``"ready"``, ``"sending"``, ``"running"``; or
     ``"unknown"`` after a request whose outcome is unknown."""
@@ -82,15 +88,15 @@ class PromptForm(ReferencesPanel):
         wonda: Wonda | AsyncWonda | None = None,
         *,
         prompt: str = "",
+        kind: str = "image",
         model: str | None = None,
         params: Mapping[str, Any] | None = None,
         budget: Budget | float | None = None,
         **traits: Any,
     ) -> None:
         self._budget = budgets.as_budget(budget)
-        self._fields: dict[str, list[parameters.Field]] = {}
-        self._limits: dict[str, tuple[reference_limits.ReferenceLimit, str]] = {}
-        self._without_prompt: set[str] = set()  # models that need none
+        self._choices: dict[tuple[str, str], _Choice] = {}  # by kind and model key
+        self._after_loading: Callable[[], object] | None = None
         self._job: Job | None = None
         self._unknown: OutcomeUnknownError | None = None
         self._early: Mapping[str, Any] | None = None
@@ -98,10 +104,19 @@ class PromptForm(ReferencesPanel):
         self._prices: dict[bytes, str] = {}
         self._pricing: asyncio.Task[None] | None = None
         super().__init__(
-            wonda, prompt=prompt, model=model or "", params=dict(params or {}), **traits
+            wonda,
+            prompt=prompt,
+            kind=kind,
+            model=model or "",
+            params=dict(params or {}),
+            **traits,
         )
-        self.observe(lambda _: event_loop.call_soon(self._update_price), ["model", "params"])
-        self.observe(lambda _: event_loop.call_soon(self._update_references_message), "model")
+        self.observe(
+            lambda _: event_loop.call_soon(self._update_price), ["kind", "model", "params"]
+        )
+        self.observe(
+            lambda _: event_loop.call_soon(self._update_references_message), ["kind", "model"]
+        )
         event_loop.call_soon(self._load)
 
     @property
@@ -123,16 +138,56 @@ class PromptForm(ReferencesPanel):
         with self.hold_sync():
             self.prompt = image.prompt
             if image.model:
+                self.kind = "video" if image.media.is_video else "image"
                 self.model = image.model
-            found = self._fields.get(self.model)
+            choice = self._choice()
+            found = choice.fields if choice else None
             # Parameters without a value are shown with the model's default.
             self.params = (
                 parameters.params_to_send(found, image.params) if found else dict(image.params)
             )
 
+    def animate(self, media: Media, *, thumb: bytes = b"") -> None:
+        """Prepare a video that starts with an image. Call this on the package's loop only.
+
+        Parameters
+        ----------
+        media : Media
+        thumb : bytes, optional
+            A thumbnail to show.
+        """
+        if self.state == "loading":
+            self._after_loading = lambda: self.animate(media, thumb=thumb)
+            return
+        accepting = [
+            key for key, each in self._choices.items() if key[0] == "video" and each.takes_images
+        ]
+        if not accepting:
+            self.error = error_alerts.error_alert(
+                InvalidInputError(
+                    "model",
+                    "This account has no video model that accepts an image.",
+                    "Choose another model, or generate a video from a prompt.",
+                )
+            )
+            return
+        if (self.kind, self.model) not in accepting:
+            self._select(*accepting[0])
+        self.add_reference(media, name="Start image", thumb=thumb, first=True)
+
+    def _select(self, kind: str, model: str) -> None:
+        with self.hold_sync():
+            self.kind, self.model = kind, model
+            self.params = self._choices[kind, model].fitting(self.params)
+
     def submit(self) -> None:
         """Generate with the current values, as `Generate` does; return immediately."""
-        content = {"prompt": self.prompt, "model": self.model, "params": dict(self.params)}
+        content = {
+            "prompt": self.prompt,
+            "kind": self.kind,
+            "model": self.model,
+            "params": dict(self.params),
+        }
         event_loop.call_soon(lambda: self._catch_errors(self._submit_from_code, content))
 
     def _snapshot_facts(self) -> list[tuple[str, str]]:
@@ -152,11 +207,13 @@ class PromptForm(ReferencesPanel):
         if self.state == "unavailable":
             self._load()
 
-    async def _available_models(self) -> list[GenerationModel]:
-        models = (await self._client.capabilities()).image_models
+    async def _available_models(self) -> list[tuple[str, GenerationModel]]:
+        found = await self._client.capabilities()
+        models = [("image", each) for each in found.image_models]
+        models += [("video", each) for each in found.video_models]
         if not models:
             raise WondaError(
-                "This account has no image models.", "Check its plan in your Wonda settings."
+                "This account has no models.", "Check its plan in your Wonda settings."
             )
         return models
 
@@ -167,58 +224,60 @@ class PromptForm(ReferencesPanel):
             self._early = None  # `Try again` must not generate anything
             self.state = "unavailable"
             raise
-        self._fields = {model.key: parameters.form_fields(model.params) for model in models}
-        self._without_prompt = {
-            model.key for model in models if not prompt_requirement.is_prompt_required(model)
-        }
-        self._limits = {
-            model.key: (reference_limits.limit_for(model), model.name) for model in models
-        }
+        self._choices = {(kind, model.key): _Choice.of(model) for kind, model in models}
         wanted, given = self.model, list(self.params)
+        of_kind = [key for key in self._choices if key[0] == self.kind] or list(self._choices)
+        chosen = (self.kind, wanted)
+        if not wanted or chosen not in self._choices:
+            others = [key for key in self._choices if key[1] == wanted]
+            chosen = (others or of_kind)[0]
         with self.hold_sync():
-            self.models = [shown(model, self._fields[model.key]) for model in models]
-            self.model = wanted if wanted in self._fields else models[0].key
-            self.params = self._fitting(self.model, self.params)
+            self.models = [shown(model, _Choice.of(model).fields, kind) for kind, model in models]
+            self._select(*chosen)
             self.state = self._idle_state()
         self._update_references_message()
-        if wanted and wanted not in self._fields:
+        if wanted and wanted != self.model:
             self.error = error_alerts.error_alert(
                 InvalidInputError(
                     "model",
                     f"This account has no model {wanted!r}.",
-                    f"{models[0].name} is selected instead; choose another from the list.",
+                    f"{self._choices[chosen].model.name} is selected instead; choose another from "
+                    "the list.",
                 )
             )
         else:
             self._report_unknown_params(given)
+        if self._after_loading is not None:
+            self._after_loading()
+            self._after_loading = None
         self._update_price()
         if self._early is not None:
             self._catch_errors(self._on_submit, self._early)
 
     def _report_unknown_params(self, given: list[str]) -> None:
         """Show an error for initial parameters that the model does not accept."""
-        known = [field.name for field in self._fields[self.model]]
+        choice = self._choices[self.kind, self.model]
+        known = [field.name for field in choice.fields]
         for name in given:
             if name not in known:
                 takes = f"It accepts {', '.join(known) or 'none'}."
                 hint = suggestions.did_you_mean(name, known) or takes
-                model = next(each["name"] for each in self.models if each["key"] == self.model)
-                problem = InvalidInputError("params", f"{model} has no parameter {name!r}.", hint)
+                problem = InvalidInputError(
+                    "params", f"{choice.model.name} has no parameter {name!r}.", hint
+                )
                 self.error = {
                     **error_alerts.error_alert(problem),
                     "text": f"It was ignored. {hint}",
                 }
 
-    def _fitting(self, model: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values of the parameters that `model` accepts, with its defaults."""
-        return {
-            field.name: params.get(field.name, field.default)
-            for field in self._fields[model]
-            if params.get(field.name, field.default) is not None
-        }
+    def _choice(self) -> _Choice | None:
+        return self._choices.get((str(self.kind), self.model))
 
     def _limit(self, model: str) -> tuple[reference_limits.ReferenceLimit, str]:
-        return self._limits.get(model, (reference_limits.ReferenceLimit(0, None), model))
+        choice = self._choices.get((str(self.kind), model))
+        if choice is None:
+            return reference_limits.ReferenceLimit(0, None), model
+        return choice.limit, choice.model.name
 
     def _chosen_model(self) -> str:
         return str(self.model)
@@ -228,12 +287,16 @@ class PromptForm(ReferencesPanel):
     def _update_price(self) -> None:
         if self._pricing is not None:
             self._pricing.cancel()
-        if self.model in self._fields and not self._closed:
-            self._pricing = self._start(self._show_price, self.model, dict(self.params))
+        choice = self._choice()
+        if choice is not None and not self._closed:
+            self._pricing = self._start(
+                self._show_price, choice.fields, self.model, dict(self.params)
+            )
 
-    async def _show_price(self, model: str, params: dict[str, Any]) -> None:
+    async def _show_price(
+        self, found: list[parameters.Field], model: str, params: dict[str, Any]
+    ) -> None:
         """Request the price once for each distinct selection; hide it if it is unavailable."""
-        found = self._fields[model]
         if any(parameters.validation_message(field, params.get(field.name)) for field in found):
             self.price = ""
             return
@@ -269,25 +332,27 @@ class PromptForm(ReferencesPanel):
         self.error = self._early = None
         prompt = str(content.get("prompt", ""))
         model = str(content.get("model") or self.model)
+        kind = str(content.get("kind") or self.kind)
         params = content.get("params")
         params = params if isinstance(params, dict) else {}
-        found = self._fields.get(model)
-        if found is None:
+        choice = self._choices.get((kind, model))
+        if choice is None:
             raise InvalidInputError("model", f"There is no model {model!r}.", "Choose another.")
-        if not prompt.strip() and model not in self._without_prompt:
+        if kind != self.kind:  # the page sends both; the limits below are those of this kind
+            self._select(kind, model)
+        if not prompt.strip() and choice.needs_prompt:
             raise InvalidInputError(
-                "prompt", "The prompt is empty.", "Describe the image you want."
+                "prompt", "The prompt is empty.", f"Describe the {kind} you want."
             )
-        for field in found:
+        for field in choice.fields:
             problem = parameters.validation_message(field, params.get(field.name))
             if problem:
                 raise InvalidInputError(f"params.{field.name}", problem)
         references = self._attachments(model)
         self.state = "sending"
         asked = prompt if prompt.strip() else None
-        self._start(
-            self._generate, asked, model, parameters.params_to_send(found, params), references
-        )
+        sent = parameters.params_to_send(choice.fields, params)
+        self._start(self._generate, kind, asked, model, sent, references)
 
     @requires(Permission.GENERATE)
     def _on_dismiss_unknown(self, _content: object) -> None:
@@ -298,10 +363,16 @@ class PromptForm(ReferencesPanel):
             self._start(self._client.jobs.dismiss, self._unknown)
 
     async def _generate(
-        self, prompt: str | None, model: str, params: dict[str, Any], references: list[str]
+        self,
+        kind: str,
+        prompt: str | None,
+        model: str,
+        params: dict[str, Any],
+        references: list[str],
     ) -> None:
+        resource = self._client.videos if kind == "video" else self._client.images
         try:
-            job = await self._client.images.generate(
+            job = await resource.generate(
                 model=model,
                 prompt=prompt,
                 params=params,
@@ -310,7 +381,7 @@ class PromptForm(ReferencesPanel):
             )
         except OutcomeUnknownError as error:
             self._unknown = error
-            # An image may have been generated and charged, so the user must confirm first.
+            # An image or video may have been generated and charged, so the user must confirm first.
             self.state = "unknown"
             raise
         except BaseException:
@@ -337,10 +408,48 @@ class PromptForm(ReferencesPanel):
         return "running" if self._job is not None and self._job.snapshot.watching else "ready"
 
 
-def shown(model: GenerationModel, fields: list[parameters.Field]) -> dict[str, Any]:
+class _Choice(NamedTuple):
+    """A model, and what the form knows about it."""
+
+    model: GenerationModel
+    fields: list[parameters.Field]
+    limit: reference_limits.ReferenceLimit
+    needs_prompt: bool
+
+    @classmethod
+    def of(cls, model: GenerationModel) -> _Choice:
+        """Read what the form needs from a model's capabilities."""
+        return cls(
+            model,
+            parameters.form_fields(model.params),
+            reference_limits.limit_for(model),
+            prompt_requirement.is_prompt_required(model),
+        )
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether the model accepts at least one image."""
+        return self.limit.maximum != 0
+
+    def fitting(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of the parameters that the model accepts, with its defaults."""
+        values = {field.name: self._value(field, params) for field in self.fields}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @staticmethod
+    def _value(field: parameters.Field, params: Mapping[str, Any]) -> Any:
+        """Return a value, or the default if the model has no such choice."""
+        value = params.get(field.name, field.default)
+        return value if not field.options or value in field.options else field.default
+
+
+def shown(
+    model: GenerationModel, fields: list[parameters.Field], kind: str = "image"
+) -> dict[str, Any]:
     """Return the data of a model that the form needs."""
     return {
         "key": model.key,
+        "kind": kind,
         "name": model.name,
         "help": model.description or "",
         "fields": [msgspec.to_builtins(field) for field in fields],

@@ -108,8 +108,9 @@ class PublishForm(PreflightPanel):
         thumb: bytes = b"",
         preview: Preview | None = None,
         original: Callable[[], Awaitable[bytes]] | None = None,
+        is_video: bool = False,
     ) -> None:
-        """Replace the image to publish. Call this on the package's loop only.
+        """Replace the image or video to publish. Call this on the package's loop only.
 
         While a post is in progress, the image waits. An open summary is closed, because it
         describes the previous image. The caption is kept. The alt text is replaced unless the user
@@ -124,9 +125,11 @@ class PublishForm(PreflightPanel):
             Without a preview, the image is not checked.
         original : callable, optional
             Returns the original's bytes; without this function, no fixes are offered.
+        is_video : bool
         """
         facts = info_of(preview) if preview else None
-        self._offer(PostImage(media_id, thumb, facts, original), alt_text, preview)
+        image = PostImage(media_id, thumb, facts, original, is_video=is_video)
+        self._offer(image, alt_text, preview)
 
     async def show(
         self,

@@ -18,6 +18,7 @@ from .image_preview import ImagePreview
 from .job_progress import JobProgress
 from .prompt_form import PromptForm
 from .publish_form import PublishForm
+from .video_preview import VideoPreview
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from ..journal.entries import JournalEntry
     from ..journal.generated_image import GeneratedImage
     from ..models import Media, Snapshot
+    from ._shared.media_preview import MediaPreview, ShownMedia
     from .edit_form import EditForm
-    from .image_preview import ShownImage
 
 
 #: The steps of a post in which nothing was sent yet.
@@ -38,9 +39,9 @@ INTERRUPTIBLE_STEPS = {"editing", "preparing", "confirming", "repeating", "unche
 
 
 class Studio(PublishForms):
-    """A panel for the whole process: prompt, job, image, post.
+    """A panel for the whole process: prompt, job, image or video, post.
 
-    Enter a prompt, press `Generate`, watch the job, review the image, press `Publish`. If an
+    Enter a prompt, press `Generate`, watch the job, review the result, press `Publish`. If an
     earlier kernel left jobs unfinished, the panel offers to resume them.
 
     Without a key, the panel uses a sandbox and says so: images are placeholders, and nothing is
@@ -52,7 +53,7 @@ class Studio(PublishForms):
         By default, a client with the key from the environment, or a sandbox.
     confirm_publish : bool
         Whether `Publish` shows a summary first.
-    prompt, model, params
+    prompt, kind, model, params
         Initial values; see `PromptForm`.
     caption : str
         The initial caption.
@@ -87,6 +88,7 @@ class Studio(PublishForms):
         *,
         confirm_publish: bool = True,
         prompt: str = "",
+        kind: str = "image",
         model: str | None = None,
         params: Mapping[str, Any] | None = None,
         caption: str = "",
@@ -102,21 +104,34 @@ class Studio(PublishForms):
         common: dict[str, Any] = {"wonda": client, "banner": False}
         self.unfinished = Unfinished(client, self._resume, self._check, owners=owners)
         self.prompt_form = PromptForm(
-            prompt=prompt, model=model, params=params, budget=budget, **common
+            prompt=prompt, kind=kind, model=model, params=params, budget=budget, **common
         )
         self.progress = JobProgress(**common)
         self.preview = ImagePreview(**common)
+        self.video_preview = VideoPreview(**common)
+        self._shown_preview: MediaPreview = self.preview
         self.filmstrip = Filmstrip(self._select)
         self.edit_form: EditForm | None = None  # created when an image is edited
         self.publish_form = PublishForm(confirm_publish=confirm_publish, caption=caption, **common)
-        work = columns(self.prompt_form, self.preview, self.progress, self.filmstrip)
+        previews = (self.preview, self.video_preview)
+        work = columns(self.prompt_form, *previews, self.progress, self.filmstrip)
         rows = [self.unfinished, work, self.publish_form]
-        super().__init__("Wonda Studio", client, owned, rows, banner=banner, storyboard=storyboard)
+        super().__init__(
+            "Wonda Studio",
+            client,
+            owned,
+            rows,
+            hidden=[self.video_preview],
+            banner=banner,
+            storyboard=storyboard,
+        )
         self.prompt_form.on_job(self._show_job)
         self.preview.on_edit(self._edit)
-        self.preview.observe(lambda _: self._run_dependents(), "media_id")
+        self.preview.on_animate(self._animate)
+        for preview in previews:
+            preview.observe(lambda _: self._run_dependents(), "media_id")
         self.prompt_form.observe(
-            lambda _: event_loop.call_soon(self._update_aspect_ratio), ["model", "params"]
+            lambda _: event_loop.call_soon(self._update_aspect_ratio), ["kind", "model", "params"]
         )
         event_loop.call_soon(
             self._update_aspect_ratio
@@ -131,12 +146,12 @@ class Studio(PublishForms):
 
     @property
     def media(self) -> Media | None:
-        """The displayed image; None before the first one."""
-        return self.preview.media
+        """The displayed image or video; None before the first one."""
+        return self._shown_preview.media
 
     def _value_besides_traits(self) -> dict[str, Any]:
         """See `Panel._value_besides_traits`."""
-        return {"media_id": self.preview.media_id}
+        return {"media_id": self._shown_preview.media_id}
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
         """Return the jobs of this panel, oldest first; see `storyboard.Shows`."""
@@ -175,17 +190,33 @@ class Studio(PublishForms):
             "note": note,
             "in_background": in_background,
         }
-        self.preview.show(
+        self._show_media(
             image.media,
             image.request,
             on_ready=lambda shown: self._add_image(shown, note),
             **options,
         )
 
-    def _add_image(self, image: ShownImage, note: str) -> None:
+    def _show_media(self, media: Media, *args: Any, **options: Any) -> None:
+        """Show an image or a video; see `MediaPreview.show`."""
+        preview = self._preview_for(media)
+        if not options.get("in_background"):
+            self._switch_to(preview)
+        preview.show(media, *args, **options)
+
+    def _preview_for(self, media: Media) -> MediaPreview:
+        return self.video_preview if media.is_video else self.preview
+
+    def _switch_to(self, preview: MediaPreview) -> None:
+        if preview is not self._shown_preview:
+            self._shown_preview.waiting = False
+            self._switch(hidden=self._shown_preview, shown=preview)
+            self._shown_preview = preview
+
+    def _add_image(self, image: ShownMedia, note: str) -> None:
         """Add a loaded image to the filmstrip; if it is displayed, offer it for publishing."""
         # If the user has selected an earlier image in the meantime, that one is still published.
-        is_shown = self.preview.shown is image
+        is_shown = self._shown_preview.shown is image
         self.filmstrip.add(image, note, selected=is_shown)
         if is_shown:
             self._offer_to_publish(image)
@@ -193,15 +224,19 @@ class Studio(PublishForms):
     # ------------------------------------------------------------ the flow, on the loop
 
     def _update_aspect_ratio(self) -> None:
-        self.preview.aspect_ratio = str(self.prompt_form.params.get("aspectRatio", ""))
+        ratio = str(self.prompt_form.params.get("aspectRatio", ""))
+        self.preview.aspect_ratio = self.video_preview.aspect_ratio = ratio
+        if self._shown_preview.state == "empty":
+            makes_videos = self.prompt_form.kind == "video"
+            self._switch_to(self.video_preview if makes_videos else self.preview)
 
     def _show_job(self, job: Job) -> None:
         last = self.progress.job
         if last is not None and not last.done:  # no longer displayed, but the user has paid for it
             last.resume()
         self.progress.job = job
-        self.preview.waiting = self.preview.state == "ready"
-        self.preview.error = None
+        self._shown_preview.waiting = self._shown_preview.state == "ready"
+        self._shown_preview.error = None
         self._show_result_of(job)
 
     def _show_result_of(self, job: Job) -> None:
@@ -210,7 +245,7 @@ class Studio(PublishForms):
         def follow(snapshot: Snapshot) -> None:
             if snapshot.terminal or not snapshot.watching:
                 if self.job is job:
-                    self.preview.waiting = False
+                    self._shown_preview.waiting = False
                 if snapshot.terminal:
                     unwatch()
                     self._subscriptions.remove(unwatch)
@@ -256,7 +291,7 @@ class Studio(PublishForms):
         note = formatting.format_duration(snapshot.elapsed)
 
         # The image of a job that is no longer displayed is only added to the filmstrip.
-        self.preview.show(
+        self._show_media(
             media,
             job.request,
             job_id=job.id or "",
@@ -265,7 +300,12 @@ class Studio(PublishForms):
             in_background=job is not self.job,
         )
 
-    def _edit(self, image: ShownImage) -> None:
+    def _animate(self, image: ShownMedia) -> None:
+        """Offer to make a video that starts with an image."""
+        self.prompt_form.animate(image.media, thumb=image.thumb)
+        self.prompt_form.scroll_into_view()
+
+    def _edit(self, image: ShownMedia) -> None:
         """Open the editor between the image and its post."""
         if self.edit_form is None:
             from .edit_form import EditForm  # noqa: PLC0415 - see above
@@ -275,24 +315,27 @@ class Studio(PublishForms):
         self.edit_form.reopen(image.media, image.request, on_media=on_media)
         self._reveal(self.edit_form, before=self.publish_form, back=self.preview)
 
-    def _show_edited(self, of: ShownImage, media: Media) -> None:
+    def _show_edited(self, of: ShownMedia, media: Media) -> None:
         """Show an edited image and offer it for publishing."""
         if self._closed:
             return
 
         on_ready = partial(self._add_image, note="edited")
-        self.preview.show(media, of.request, job_id=of.job_id, note="edited", on_ready=on_ready)
+        self._show_media(media, of.request, job_id=of.job_id, note="edited", on_ready=on_ready)
 
-    def _select(self, image: ShownImage, note: str) -> None:
-        self.preview.show_again(image, note)
+    def _select(self, image: ShownMedia, note: str) -> None:
+        preview = self._preview_for(image.media)
+        self._switch_to(preview)
+        preview.show_again(image, note)
         self._offer_to_publish(image)
 
-    def _offer_to_publish(self, image: ShownImage) -> None:
+    def _offer_to_publish(self, image: ShownMedia) -> None:
         self._enable_storyboard()
         self.publish_form.offer(
             image.media.media_id or "",
             alt_text=image.prompt,
             thumb=image.card,
-            preview=image.preview,
-            original=lambda: self.preview.original(image),
+            preview=None if image.media.is_video else image.preview,
+            original=None if image.media.is_video else lambda: self.preview.original(image),
+            is_video=image.media.is_video,
         )

@@ -79,7 +79,9 @@ MESSAGES = {
         "open_plan": GENERATE,
         "dismiss_plan": GENERATE,
     },
-    "ImagePreview": {"edit": EDIT, "large": None, "save": SAVE, "download": None},
+    "MediaPreview": {"save": SAVE},
+    "ImagePreview": {"edit": EDIT, "animate": GENERATE, "large": None, "download": None},
+    "VideoPanel": {"play": None, "video_piece": None, "unplayable": None},
     "EditForm": {"apply": EDIT, "cancel": EDIT, "undo": EDIT, "redo": EDIT, "use": EDIT},
     "ImageGrid": {
         "window": None,
@@ -125,13 +127,13 @@ TRAITS = {
         **dict.fromkeys(("account", "caption", "alt_text", "product", "share_to_feed"), PUBLISH),
         "scheduled_at": SCHEDULE,
     },
-    "PromptForm": dict.fromkeys(("prompt", "model", "params"), GENERATE),
+    "PromptForm": dict.fromkeys(("prompt", "kind", "model", "params"), GENERATE),
     "LabForm": dict.fromkeys(
         ("template", "values", "models", "params", "budget", "max_concurrency"), GENERATE
     ),
     "EditForm": dict.fromkeys(("tool", "draft"), EDIT),
     "Gallery": dict.fromkeys(
-        ("group_by", "filters", "favorites", "rating", "model", "since", "until")
+        ("group_by", "filters", "favorites", "rating", "kind", "model", "since", "until")
     ),
     "Compare": {"slider": None},
 }
@@ -362,9 +364,17 @@ def test_refused_message_has_no_effect(session, dashboard, wonda, settled, tmp_p
     assert list(tmp_path.joinpath("server").iterdir()) == []
     assert len(wonda.publish.scheduled()) == 1
     assert wonda.publish.history()["publishes"] == []
-    assert refused == {"confirm": 2, "hidden": 37, "reviewer": 66}[session]
+    assert refused == {"confirm": 3, "hidden": 38, "reviewer": 68}[session]
     bases = {"Panel", "ImageGrid", "JobPanel", "PostingPanel", "PreflightPanel", "ReferencesPanel"}
-    bases |= {"CompositePanel", "PublishForms", "PromptLab", "History", "MagicOutput"}
+    bases |= {
+        "MediaPreview",
+        "VideoPanel",
+        "CompositePanel",
+        "PublishForms",
+        "PromptLab",
+        "History",
+        "MagicOutput",
+    }
     assert {cls.__name__ for cls in CLASSES} - bases == classes
 
 

@@ -21,6 +21,7 @@ import { ScheduledPosts } from "./panels/scheduled_posts";
 import { StoryboardBar } from "./panels/storyboard_bar";
 import { Timeline } from "./panels/timeline";
 import { Unfinished } from "./panels/unfinished";
+import { VideoPreview } from "./panels/video_preview";
 import { PanelView } from "./ui/panel_view";
 
 addKinds({
@@ -39,6 +40,7 @@ addKinds({
   scheduled_posts: { className: "wonda-scheduled", component: ScheduledPosts },
   storyboard_bar: { className: "wonda-storyboard-bar", component: StoryboardBar },
   timeline: { className: "wonda-timeline", component: Timeline },
+  video_preview: { className: "wonda-preview", component: VideoPreview },
   unfinished: { className: "wonda-unfinished", component: Unfinished },
 });
 

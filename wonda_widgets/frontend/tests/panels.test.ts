@@ -158,9 +158,17 @@ const RATIO = {
   step: null,
   whole: false,
 };
-const MODEL = { key: "m", name: "M", help: "", needs_prompt: true, most_references: 0 };
+const MODEL = {
+  key: "m",
+  kind: "image",
+  name: "M",
+  help: "",
+  needs_prompt: true,
+  most_references: 0,
+};
 const FORM = {
   prompt: "",
+  kind: "image",
   model: "m",
   params: { aspectRatio: "1:1" },
   models: [
@@ -183,7 +191,13 @@ test("Generate sends what is typed, also before the pause is over", async () => 
   await press(prompt, "Enter", { ctrlKey: true });
   assert.equal(model.state.prompt, "A quiet harbor");
   assert.deepEqual(model.sent, [
-    { type: "submit", prompt: "A quiet harbor", model: "m", params: { aspectRatio: "1:1" } },
+    {
+      type: "submit",
+      prompt: "A quiet harbor",
+      kind: "image",
+      model: "m",
+      params: { aspectRatio: "1:1" },
+    },
   ]);
   await press(prompt, "Enter", { ctrlKey: true }); // not confirmed yet
   assert.equal(model.sent.length, 1);

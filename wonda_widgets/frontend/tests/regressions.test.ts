@@ -187,12 +187,14 @@ const MODEL = {
   key: "m",
   name: "M",
   help: "",
+  kind: "image",
   needs_prompt: true,
   most_references: 0,
   fields: [number("a"), number("b")],
 };
 const FORM = {
   prompt: "x",
+  kind: "image",
   model: "m",
   params: {},
   models: [MODEL],

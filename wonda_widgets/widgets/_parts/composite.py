@@ -76,7 +76,7 @@ class CompositePanel(Panel):
     rows : list
         Panels and boxes, from top to bottom.
     hidden : list
-        Rows that are not shown until `_reveal`.
+        Panels that are not shown until `_reveal` or `_switch`.
     css_class : str
         Another CSS class of the frame.
     banner : bool
@@ -131,7 +131,22 @@ class CompositePanel(Panel):
         return self._fallback
 
     def _shown(self) -> list[Panel | Box]:
-        return [row for row in self._rows if id(row) not in self._hidden and self._may_see(row)]
+        return self._visible(self._rows)
+
+    def _visible(self, parts: Sequence[Panel | Box]) -> list[Panel | Box]:
+        return [
+            Box(part.css_class, tuple(self._visible(part.children)))
+            if isinstance(part, Box)
+            else part
+            for part in parts
+            if id(part) not in self._hidden and self._may_see(part)
+        ]
+
+    def _switch(self, hidden: Panel, shown: Panel) -> None:
+        """Show one panel in the place of another."""
+        self._hidden.add(id(hidden))
+        self._hidden.discard(id(shown))
+        self.children = self._shown()
 
     def _may_see(self, row: Panel | Box) -> bool:
         return isinstance(row, Box) or self._permissions.grants(row._view_permission)  # noqa: SLF001

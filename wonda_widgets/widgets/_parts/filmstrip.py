@@ -1,4 +1,4 @@
-"""`Filmstrip`: the earlier images of a panel, any of which can be shown again."""
+"""`Filmstrip`: the earlier images and videos of a panel, any of which can be shown again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._shared.permissions import open_to_all
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..image_preview import ShownImage
+    from .._shared.media_preview import ShownMedia
 
 MIN_IMAGES = 2  # a single image is displayed anyway
 MAX_IMAGES = 24
@@ -33,17 +33,19 @@ class Filmstrip(Panel):
     _panel = view("filmstrip")
 
     thumbs: Any = traitlets.List().tag(sync=True)
+    videos = traitlets.List(traitlets.Bool()).tag(sync=True)
+    """Whether each is a video; its thumbnail is empty if its first frame is unknown."""
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     selected = traitlets.Int(-1).tag(sync=True)
     """The index of the displayed image; -1 for none."""
 
-    def __init__(self, on_select: Callable[[ShownImage, str], object], **traits: Any) -> None:
+    def __init__(self, on_select: Callable[[ShownMedia, str], object], **traits: Any) -> None:
         self._select_listener = on_select
-        self._entries: list[tuple[ShownImage, str]] = []  # with their notes
+        self._entries: list[tuple[ShownMedia, str]] = []  # with their notes
         self._selected = -1
         super().__init__(banner=False, **traits)
 
-    def add(self, shown: ShownImage, note: str, *, selected: bool) -> None:
+    def add(self, shown: ShownMedia, note: str, *, selected: bool) -> None:
         """Add an image at the front or move it there; select it if `selected` is true."""
         media_ids = [image.media.media_id for image, _ in self._entries]
         is_known = shown.media.media_id in media_ids
@@ -56,11 +58,12 @@ class Filmstrip(Panel):
             return
         with self.hold_sync():
             self.thumbs = [image.thumb for image, _ in self._entries]
-            self.labels = [image.prompt[:MAX_LABEL_LENGTH] or "Image" for image, _ in self._entries]
+            self.videos = [image.media.is_video for image, _ in self._entries]
+            self.labels = [_label(image) for image, _ in self._entries]
             self.selected = self._selected
 
     @property
-    def images(self) -> list[ShownImage]:
+    def images(self) -> list[ShownMedia]:
         """The images, newest first."""
         return [image for image, _ in self._entries]
 
@@ -70,3 +73,9 @@ class Filmstrip(Panel):
         if isinstance(index, int) and 0 <= index < len(self._entries):
             self.selected = self._selected = index
             self._select_listener(*self._entries[index])
+
+
+def _label(shown: ShownMedia) -> str:
+    kind = "Video" if shown.media.is_video else "Image"
+    text = shown.prompt[:MAX_LABEL_LENGTH]
+    return f"{kind}: {text}" if text and shown.media.is_video else text or kind

@@ -136,6 +136,25 @@ def facets(items: Iterable[Item]) -> list[Facet]:
     ]
 
 
+def is_video(item: Item) -> bool:
+    """Whether an item is a video; a cell without a result is not known to be one."""
+    return item.image is not None and item.image.media.is_video
+
+
+def kind(item: Item) -> str:
+    """Return ``"Image"`` or ``"Video"``."""
+    return "Video" if is_video(item) else "Image"
+
+
+def length(item: Item) -> str:
+    """Return the length of a video, as players show it: ``"0:05"``; empty if unknown."""
+    seconds = item.image.media.duration if item.image and is_video(item) else None
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
 def filter_items(
     items: Iterable[Item],
     filters: Mapping[str, str],

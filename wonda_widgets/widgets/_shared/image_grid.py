@@ -18,13 +18,14 @@ import traitlets
 
 from ...errors import WondaError
 from . import error_alerts, gallery_items
-from .panel import Panel
 from .permissions import open_to_all
+from .video_panel import VideoPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from ...journal.generated_image import GeneratedImage
+    from ...models import Media
     from .gallery_items import Item
 
 ARRANGE_DELAY_SECONDS = 0.2  # seconds in which several changes are collected
@@ -33,7 +34,7 @@ MAX_VIEWS = 6
 KNOWN_FACTS_SAMPLE = 50  # the maximum number of items searched for the names of facts
 
 
-class ImageGrid(Panel):
+class ImageGrid(VideoPanel):
     """Base of `Gallery`: filters, groups and sends items, and stores the selection.
 
     Parameters
@@ -185,7 +186,9 @@ class ImageGrid(Panel):
         return {
             "key": item.key,
             "state": item.state,
-            "title": item.prompt[: gallery_items.MAX_TITLE_LENGTH] or "Image",
+            "title": item.prompt[: gallery_items.MAX_TITLE_LENGTH] or gallery_items.kind(item),
+            "is_video": gallery_items.is_video(item),
+            "length": gallery_items.length(item),
             "caption": gallery_items.caption(item, names),
             "status": item.status,
             "price": item.price,
@@ -195,6 +198,11 @@ class ImageGrid(Panel):
             "note": image.note[: gallery_items.MAX_TITLE_LENGTH] if image else "",
             "read_only": image is not None and not self._is_markable(image),
         }
+
+    def _video_of(self, of: str) -> Media | None:
+        """See `VideoPanel._video_of`."""
+        item = self._items_by_key.get(of)
+        return item.image.media if item and item.image and gallery_items.is_video(item) else None
 
     def _is_markable(self, image: GeneratedImage) -> bool:
         return self._owners is None or image.made_by in self._owners

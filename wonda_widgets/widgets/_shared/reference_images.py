@@ -112,7 +112,7 @@ class ReferencesPanel(Panel):
     # ------------------------------------------------------------ from Python
 
     def add_reference(
-        self, source: Media | Uploadable, *, name: str = "", thumb: bytes = b""
+        self, source: Media | Uploadable, *, name: str = "", thumb: bytes = b"", first: bool = False
     ) -> None:
         """Append a reference image and upload it in the background.
 
@@ -124,6 +124,8 @@ class ReferencesPanel(Panel):
             The name shown in the form.
         thumb : bytes, optional
             A thumbnail of a `Media`; by default, it is downloaded.
+        first : bool
+            Whether to insert a `Media` at the front, for example as the first frame of a video.
 
         Raises
         ------
@@ -139,7 +141,7 @@ class ReferencesPanel(Panel):
             known = Reference(
                 name or "Image", 0, state="done", media_id=media.media_id, thumb=thumb
             )
-            event_loop.call_soon(lambda: self._catch_errors(self._add_media, known, media))
+            event_loop.call_soon(lambda: self._catch_errors(self._add_media, known, media, first))
             return
         source_file = read_source(source, name or None)
         if len(source_file.data) > MAX_FILE_BYTES:
@@ -152,10 +154,17 @@ class ReferencesPanel(Panel):
         """The media IDs of the uploaded reference images, in order."""
         return [each.media_id for each in self._references if each.state == "done"]
 
-    def _add_media(self, reference: Reference, media: Media) -> None:
-        if any(each.media_id == reference.media_id for each in self._references):
+    def _add_media(self, reference: Reference, media: Media, first: bool) -> None:  # noqa: FBT001
+        known = [each for each in self._references if each.media_id == reference.media_id]
+        if not known:
+            self._add([reference])
+        if first:
+            moved = known[0] if known else reference
+            self._references.remove(moved)
+            self._references.insert(0, moved)
+            self._show_references()
+        if known:
             return
-        self._add([reference])
         if not reference.thumb and media.url:
             reference.task = self._start(self._fetch_thumbnail, reference, media)
 

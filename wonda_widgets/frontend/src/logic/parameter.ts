@@ -20,6 +20,8 @@ export interface ParameterSpec {
 /** A model of the service. */
 export interface ModelSpec {
   key: string;
+  /** What it generates. */
+  kind: "image" | "video";
   name: string;
   help: string;
   needs_prompt: boolean;
@@ -27,6 +29,13 @@ export interface ModelSpec {
   most_references: number;
   fields: ParameterSpec[];
 }
+
+/** The selected model; the models of both kinds may share a key. */
+export const selectedModel = (
+  models: ModelSpec[],
+  kind: string,
+  key: string,
+): ModelSpec | undefined => models.find((model) => model.kind === kind && model.key === key);
 
 /** The range of a number as a sentence. */
 export function rangeSentence({ label, minimum, maximum }: ParameterSpec): string {

@@ -9,6 +9,7 @@ import { useMessages, usePanel, useUid } from "../runtime/context";
 import { classes } from "../runtime/dom";
 import { AlertBox } from "../ui/alert";
 import { Button, CloseButton } from "../ui/button";
+import { Player } from "../ui/player";
 import { Viewer, ZoomButtons } from "../ui/viewer";
 
 interface Row {
@@ -23,6 +24,7 @@ interface Traits {
   prompts: string[];
   rows: Row[];
   slider: boolean;
+  videos: boolean;
   actions: { name: string; label: string }[];
 }
 
@@ -41,17 +43,17 @@ export function Compare() {
         <span class="wonda-gap" />
         <Button
           small
-          hidden={count !== 2}
+          hidden={count !== 2 || panel.get("videos")}
           pressed={isSliding}
           onPress={() => panel.set({ slider: !panel.peek("slider") })}
         >
           Slider
         </Button>
-        <ZoomButtons view={view} hidden={!count} />
+        <ZoomButtons view={view} hidden={!count || panel.get("videos")} />
         <CloseButton />
       </div>
       <div class="wonda-compare-body" data-count={count} hidden={!count}>
-        <Stage view={view} isSliding={isSliding} />
+        {panel.get("videos") ? <VideoStage /> : <Stage view={view} isSliding={isSliding} />}
         <div class="wonda-compare-about">
           <Table />
         </div>
@@ -162,6 +164,90 @@ function Stage({ view, isSliding }: { view: ViewState; isSliding: boolean }) {
     </div>
   );
 }
+
+/** The videos, which play, pause and seek together. */
+function VideoStage() {
+  const panel = usePanel<Traits>();
+  const shown = panel.get("shown");
+  const titles = panel.get("titles");
+  const players = useRef(new Map<string, HTMLVideoElement>());
+  const isPlaying = useSignal(false);
+  const time = useSignal(0); // seconds
+  const length = useSignal(0); // seconds, of the longest
+  const all = () => shown.map((key) => players.current.get(key)).filter((each) => !!each);
+  const seek = (to: number) => {
+    time.value = to;
+    for (const video of all()) video.currentTime = Math.min(to, video.duration || to);
+  };
+  const toggle = () => {
+    isPlaying.value = !isPlaying.peek();
+    for (const video of all()) {
+      if (isPlaying.peek()) video.play().catch(() => {});
+      else video.pause();
+    }
+  };
+  // The longest leads; those that are ahead or behind follow.
+  useEffect(() => {
+    const follow = () => {
+      const videos = all();
+      length.value = Math.max(0, ...videos.map(({ duration }) => duration || 0));
+      const lead = videos.find(({ duration }) => duration === length.peek());
+      if (!lead) return;
+      time.value = lead.currentTime;
+      for (const video of videos) {
+        const at = Math.min(lead.currentTime, video.duration || 0);
+        if (Math.abs(video.currentTime - at) > MAX_DRIFT) video.currentTime = at;
+        if (video.duration > at && isPlaying.peek() && video.paused) video.play().catch(() => {});
+      }
+    };
+    const timer = setInterval(follow, FOLLOW_INTERVAL);
+    return () => clearInterval(timer);
+  });
+  return (
+    <div class="wonda-compare-videos">
+      <div class="wonda-compare-stage">
+        {shown.map((key, index) => (
+          <figure key={key}>
+            <div class="wonda-viewer">
+              <Player
+                of={key}
+                poster=""
+                label={titles[index] ?? ""}
+                controls={false}
+                elementRef={(element) => {
+                  if (element) players.current.set(key, element);
+                  else players.current.delete(key);
+                }}
+              />
+            </div>
+            <figcaption dir="auto">{titles[index]}</figcaption>
+          </figure>
+        ))}
+      </div>
+      <div class="wonda-compare-controls">
+        <Button small onPress={toggle}>
+          {isPlaying.value ? "Pause" : "Play"}
+        </Button>
+        <input
+          type="range"
+          min={0}
+          max={length.value || 1}
+          step={0.01}
+          value={time.value}
+          aria-label="Position in all videos"
+          aria-valuetext={`${time.value.toFixed(1)} of ${length.value.toFixed(1)} seconds`}
+          onInput={(event) => seek(event.currentTarget.valueAsNumber)}
+        />
+        <span class="wonda-count">
+          {time.value.toFixed(1)} / {length.value.toFixed(1)} s
+        </span>
+      </div>
+    </div>
+  );
+}
+
+const MAX_DRIFT = 0.15; // seconds
+const FOLLOW_INTERVAL = 200; // milliseconds
 
 const SIDES = ["left", "right"];
 

@@ -6,6 +6,7 @@ import { useHidden, usePanel } from "../runtime/context";
 interface Traits {
   thumbs: DataView[];
   labels: string[];
+  videos: boolean[];
   selected: number;
 }
 
@@ -13,9 +14,10 @@ export function Filmstrip() {
   const panel = usePanel<Traits>();
   const thumbs = panel.get("thumbs");
   const labels = panel.get("labels");
+  const videos = panel.get("videos");
   useHidden(thumbs.length < 2);
   return (
-    <ul aria-label="Earlier images">
+    <ul aria-label="Earlier results">
       {thumbs.map((data, index) => (
         <li key={index}>
           <button
@@ -27,6 +29,11 @@ export function Filmstrip() {
             onClick={() => panel.send({ type: "select", index })}
           >
             <Thumb data={data} />
+            {videos[index] && (
+              <span class="wonda-thumb-mark" aria-hidden="true">
+                ▶
+              </span>
+            )}
           </button>
         </li>
       ))}
@@ -35,5 +42,6 @@ export function Filmstrip() {
 }
 
 function Thumb({ data }: { data: DataView }) {
-  return <img src={useObjectUrl(data, "image/jpeg") || undefined} alt="" />;
+  const url = useObjectUrl(data, "image/jpeg");
+  return <img src={url || undefined} hidden={!url} alt="" />;
 }

@@ -4,29 +4,14 @@ import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { hasBytes, objectUrl, revoke, useObjectUrl } from "../runtime/bytes";
 import { useMessages, usePanel, useUid } from "../runtime/context";
-import { classes } from "../runtime/dom";
 import { useDownloads } from "../runtime/downloads";
 import { isEscape, useHotkeys } from "../runtime/keys";
-import { AlertBox } from "../ui/alert";
-import { Button, CopyButton } from "../ui/button";
+import { Button } from "../ui/button";
+import { MediaStage, type MediaTraits } from "../ui/media_stage";
 
-interface Traits {
-  data: DataView | null;
-  mime_type: string;
-  alt: string;
-  state: string;
-  waiting: boolean;
-  aspect_ratio: string;
-  facts: string;
-  media_id: string;
-  saved: string;
+interface Traits extends MediaTraits {
   editable: boolean;
-}
-
-/** Width divided by height of "4:5"; 1 if it is not a ratio. */
-function ratioOf(text: string): number {
-  const [wide = 0, high = 0] = (text || "1:1").split(":").map(Number);
-  return wide > 0 && high > 0 ? wide / high : 1;
+  animatable: boolean;
 }
 
 export function ImagePreview() {
@@ -35,8 +20,6 @@ export function ImagePreview() {
   const url = useObjectUrl(panel.get("data"), panel.get("mime_type"));
   const openButton = useRef<HTMLButtonElement>(null);
   const box = useRef<HTMLDialogElement>(null);
-  const state = panel.get("state");
-  const isReady = state === "ready";
   const open = () => {
     if (!url || !box.current) return;
     box.current.showModal();
@@ -49,14 +32,33 @@ export function ImagePreview() {
   });
   return (
     <>
-      <div class={classes("wonda-stage", panel.get("waiting") && "wonda-waiting")}>
-        <div
-          class="wonda-frame"
-          hidden={hasBytes(panel.get("data"))}
-          style={{ "--wonda-ratio": String(ratioOf(panel.get("aspect_ratio"))) }}
-        >
-          <p>Your image will appear here</p>
-        </div>
+      <MediaStage
+        noun="image"
+        isEmpty={!hasBytes(panel.get("data"))}
+        onDownload={() => panel.send({ type: "download", view: viewId })}
+        actions={
+          <>
+            <Button small elementRef={openButton} onPress={open}>
+              Open
+            </Button>
+            <Button
+              small
+              hidden={!panel.get("editable") || !panel.allows("edit")}
+              onPress={() => panel.send({ type: "edit" })}
+            >
+              Edit
+            </Button>
+            <Button
+              small
+              title="Uses the image as the first frame of a video"
+              hidden={!panel.get("animatable") || !panel.allows("generate")}
+              onPress={() => panel.send({ type: "animate" })}
+            >
+              Animate
+            </Button>
+          </>
+        }
+      >
         {/* biome-ignore lint/a11y/useKeyWithClickEvents: the button Open does the same */}
         <img
           class="wonda-image"
@@ -65,45 +67,7 @@ export function ImagePreview() {
           hidden={!url}
           onClick={open}
         />
-        <p class="wonda-veil" role="status">
-          {state === "loading" ? "Loading the image…" : ""}
-        </p>
-      </div>
-      <div class={classes("wonda-image-row", !isReady && "wonda-off")} inert={!isReady}>
-        <span class="wonda-facts">{panel.get("facts")}</span>
-        <span class="wonda-actions">
-          <Button small elementRef={openButton} onPress={open}>
-            Open
-          </Button>
-          <Button
-            small
-            hidden={!panel.get("editable") || !panel.allows("edit")}
-            onPress={() => panel.send({ type: "edit" })}
-          >
-            Edit
-          </Button>
-          <Button
-            small
-            title="Writes the original to the notebook’s folder"
-            hidden={!panel.allows("save")}
-            onPress={() => panel.send({ type: "save" })}
-          >
-            Save to folder
-          </Button>
-          <Button
-            small
-            title="Saves the original to this computer"
-            onPress={() => panel.send({ type: "download", view: viewId })}
-          >
-            Download
-          </Button>
-          <CopyButton text={() => panel.peek("media_id")}>Copy media ID</CopyButton>
-        </span>
-      </div>
-      <p class="wonda-note wonda-saved">
-        <span role="status">{panel.get("saved")}</span>
-      </p>
-      <AlertBox />
+      </MediaStage>
       <EnlargedImage box={box} small={url} onClose={() => openButton.current?.focus()} />
     </>
   );

@@ -4,7 +4,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { own } from "../logic/own";
-import { type ModelSpec, valuesFor } from "../logic/parameter";
+import { type ModelSpec, selectedModel, valuesFor } from "../logic/parameter";
 import { usePanel } from "../runtime/context";
 import { useDelivery } from "../runtime/delivery";
 import { hasFocus } from "../runtime/dom";
@@ -15,7 +15,7 @@ import { Button } from "../ui/button";
 import { Field } from "../ui/field";
 import { Parameter } from "../ui/parameter";
 import { References, type ReferenceTraits } from "../ui/references";
-import { Select } from "../ui/select";
+import { Segments, Select } from "../ui/select";
 
 interface Traits extends ReferenceTraits {
   prompt: string;
@@ -23,6 +23,16 @@ interface Traits extends ReferenceTraits {
   price: string;
   state: "loading" | "unavailable" | "ready" | "sending" | "running" | "unknown";
 }
+
+const KINDS: { value: ModelSpec["kind"]; label: string }[] = [
+  { value: "image", label: "Image" },
+  { value: "video", label: "Video" },
+];
+
+const PLACEHOLDERS = {
+  image: "Describe the image: subject, light, lens, mood",
+  video: "Describe the video: subject, movement, camera, light",
+};
 
 const isMac = () => /Mac|iPhone|iPad/.test(navigator.platform);
 
@@ -40,11 +50,17 @@ export function PromptForm() {
   });
   const delivery = useDelivery();
   const readers = useRef(new Map<string, () => unknown>());
+  const latest = useRef<Record<string, string>>({}); // the model that was selected, by kind
   const typed = useRef<Record<string, unknown>>({}); // also of models that were selected before
 
   const state = panel.get("state");
-  const models = panel.get("models");
-  const chosen = models.find(({ key }) => key === panel.get("model"));
+  const all = panel.get("models");
+  const kind = panel.get("kind");
+  const models = all.filter((model) => model.kind === kind);
+  const chosen = selectedModel(all, kind, panel.get("model"));
+  const kinds = KINDS.map(({ value }) => value).filter((value) =>
+    all.some((model) => model.kind === value),
+  );
   const params = panel.get("params");
   const place = useErrorPlace(chosen);
   const register = useMemo(
@@ -54,7 +70,7 @@ export function PromptForm() {
 
   /** The values as typed now, of the current model. */
   const values = () => {
-    const model = panel.peek("models").find(({ key }) => key === panel.peek("model"));
+    const model = selectedModel(panel.peek("models"), panel.peek("kind"), panel.peek("model"));
     const read = (model?.fields ?? []).map(({ name }) => [name, readers.current.get(name)?.()]);
     return Object.fromEntries(read.filter(([, value]) => value !== undefined));
   };
@@ -63,11 +79,21 @@ export function PromptForm() {
     if (value === undefined) delete next[name];
     panel.set({ params: next });
   };
-  const chooseModel = (key: string) => {
+  const selectModel = (next: ModelSpec | undefined) => {
+    if (!next) return;
     typed.current = { ...typed.current, ...values() };
-    const next = models.find((model) => model.key === key);
-    panel.set({ model: key, params: valuesFor(next?.fields ?? [], typed.current) });
+    latest.current[kind] = panel.peek("model");
+    panel.set({
+      kind: next.kind,
+      model: next.key,
+      params: valuesFor(next.fields, typed.current),
+    });
   };
+  const selectKind = (next: string) =>
+    selectModel(
+      selectedModel(all, next, latest.current[next] ?? "") ??
+        all.find((model) => model.kind === next),
+    );
   const isReady = () => panel.peek("state") === "ready" && !delivery.waiting;
   const submit = () => {
     if (!isReady()) return;
@@ -75,6 +101,7 @@ export function PromptForm() {
     delivery.send({
       type: "submit",
       prompt: prompt.text.peek(),
+      kind: panel.peek("kind"),
       model: panel.peek("model"),
       params: values(),
     });
@@ -105,6 +132,19 @@ export function PromptForm() {
   const alertAt = (name: string) => place === name && alert;
   return (
     <>
+      {kinds.length > 1 && (
+        <Field label="Output">
+          {(control) => (
+            <Segments
+              {...control}
+              options={KINDS.filter(({ value }) => kinds.includes(value))}
+              value={kind}
+              disabled={state === "loading" || state === "unavailable"}
+              onChange={selectKind}
+            />
+          )}
+        </Field>
+      )}
       <Field
         name="prompt"
         label={needsPrompt ? "Prompt" : "Prompt (optional)"}
@@ -118,7 +158,7 @@ export function PromptForm() {
             rows={4}
             placeholder={
               needsPrompt
-                ? "Describe the image: subject, light, lens, mood"
+                ? PLACEHOLDERS[kind]
                 : "This model uses a reference image; no prompt is needed"
             }
           />
@@ -139,14 +179,14 @@ export function PromptForm() {
             }
             value={panel.get("model")}
             disabled={state === "loading" || state === "unavailable"}
-            onChange={chooseModel}
+            onChange={(key) => selectModel(selectedModel(all, kind, key))}
           />
         )}
       </Field>
       {alertAt("model")}
       <div class="wonda-params">
         {(chosen?.fields ?? []).map((spec) => (
-          <Fragment key={`${chosen?.key} ${spec.name}`}>
+          <Fragment key={`${kind} ${chosen?.key} ${spec.name}`}>
             <Parameter
               spec={spec}
               value={own(params, spec.name) ?? spec.default ?? undefined}

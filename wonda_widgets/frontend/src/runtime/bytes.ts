@@ -27,8 +27,13 @@ export const revoke = (url: string | undefined): void => {
 
 /** Have the browser save a file. */
 export function download(name: string, mime: string, data: Bytes): void {
-  const address = objectUrl(data, mime);
-  if (!address) return; // the browser would save the page itself
+  if (!hasBytes(data)) return; // the browser would save the page itself
+  saveBlob(name, new Blob([data as BlobPart], { type: mime }));
+}
+
+/** Have the browser save a blob as a file. */
+export function saveBlob(name: string, data: Blob): void {
+  const address = URL.createObjectURL(data);
   const link = document.createElement("a");
   link.href = address;
   link.download = name;

@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { own } from "../logic/own";
-import type { ModelSpec } from "../logic/parameter";
+import { type ModelSpec, selectedModel } from "../logic/parameter";
 import { useObjectUrl } from "../runtime/bytes";
 import { uid, useMessages, usePanel } from "../runtime/context";
 import { type Delivery, useDelivery } from "../runtime/delivery";
@@ -28,6 +28,7 @@ export interface ReferenceTraits {
   reference_thumbs: Record<string, DataView>;
   references_message: string;
   models: ModelSpec[];
+  kind: "image" | "video";
   model: string;
 }
 
@@ -102,7 +103,7 @@ export function References({ invalid }: { invalid: boolean }) {
   const items = panel.get("references");
   const thumbs = panel.get("reference_thumbs");
   const message = panel.get("references_message");
-  const chosen = panel.get("models").find(({ key }) => key === panel.get("model"));
+  const chosen = selectedModel(panel.get("models"), panel.get("kind"), panel.get("model"));
   const most = chosen?.most_references ?? 0;
   useLayoutEffect(() => {
     for (const { key, state } of items)

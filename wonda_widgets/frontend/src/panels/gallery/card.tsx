@@ -97,6 +97,9 @@ function CardContent(props: CardProps) {
             </span>
           )}
         </div>
+        <span class="wonda-card-length" aria-hidden="true" hidden={!item?.is_video}>
+          ▶ {item?.length}
+        </span>
         <span class="wonda-card-star" aria-hidden="true" hidden={!item?.favorite}>
           ★
         </span>

@@ -9,6 +9,7 @@ import { targetOf } from "../../runtime/dom";
 import { isEscape, useHotkeys } from "../../runtime/keys";
 import { Button, CopyButton } from "../../ui/button";
 import { Field } from "../../ui/field";
+import { Player } from "../../ui/player";
 import { Stars } from "../../ui/stars";
 import { Viewer, ZoomButtons } from "../../ui/viewer";
 import type { ImageStore } from "./image_store";
@@ -89,7 +90,7 @@ export function CloseLook({ store, viewId, item: opened, onClose }: Props) {
     {
       matches: ({ key: name }) => name === "ArrowLeft" || name === "ArrowRight",
       act: (event) => {
-        const isTyping = /^(TEXTAREA|INPUT)$/.test(targetOf(event).tagName);
+        const isTyping = /^(TEXTAREA|INPUT|VIDEO)$/.test(targetOf(event).tagName);
         if (!box.current?.open || isTyping || view.isZoomed) return false;
         step(event.key === "ArrowLeft" ? -1 : 1);
       },
@@ -116,16 +117,27 @@ export function CloseLook({ store, viewId, item: opened, onClose }: Props) {
       }}
     >
       <div class="wonda-close-image">
-        <Viewer
-          view={view}
-          label="Image; press plus or minus to zoom"
-          src={shownLarge.url || (item ? store.thumb(item.key) : "")}
-          alt={item?.title ?? ""}
-          message={shownLarge.key ? shownLarge.reason : "Loading the image…"}
-          elementRef={(element) => {
-            viewer.current = element;
-          }}
-        />
+        {item?.is_video ? (
+          <div class="wonda-close-video">
+            <Player
+              key={item.key}
+              of={item.key}
+              poster={shownLarge.url || store.thumb(item.key)}
+              label={item.title}
+            />
+          </div>
+        ) : (
+          <Viewer
+            view={view}
+            label="Image; press plus or minus to zoom"
+            src={shownLarge.url || (item ? store.thumb(item.key) : "")}
+            alt={item?.title ?? ""}
+            message={shownLarge.key ? shownLarge.reason : "Loading the image…"}
+            elementRef={(element) => {
+              viewer.current = element;
+            }}
+          />
+        )}
         <div class="wonda-close-bar">
           <Button small repeats label="Previous image" onPress={() => step(-1)}>
             ‹
@@ -133,7 +145,7 @@ export function CloseLook({ store, viewId, item: opened, onClose }: Props) {
           <Button small repeats label="Next image" onPress={() => step(1)}>
             ›
           </Button>
-          <ZoomButtons view={view} />
+          <ZoomButtons view={view} hidden={item?.is_video} />
           <p class="wonda-count">{shownLarge.facts}</p>
         </div>
       </div>

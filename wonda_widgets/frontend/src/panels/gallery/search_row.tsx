@@ -36,6 +36,12 @@ export function useSearchWords(): SearchWords {
   };
 }
 
+const KINDS = [
+  { value: "", label: "Images and videos" },
+  { value: "image", label: "Images" },
+  { value: "video", label: "Videos" },
+];
+
 export function SearchRow({
   words,
   inputRef,
@@ -57,6 +63,13 @@ export function SearchRow({
         aria-label="Search prompts and notes"
         value={words.text.value}
         onInput={(event) => words.type(event.currentTarget.value)}
+      />
+      <Select
+        options={KINDS}
+        value={panel.get("kind")}
+        hidden={!panel.get("has_videos") && !panel.get("kind")}
+        aria-label="Show only: images or videos"
+        onChange={(value) => panel.set({ kind: value })}
       />
       <Select
         options={[

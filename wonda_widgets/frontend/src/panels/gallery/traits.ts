@@ -32,6 +32,8 @@ export interface GalleryTraits {
   revision: number;
   state: string;
   text: string;
+  kind: string;
+  has_videos: boolean;
   model: string;
   models: string[];
   since: string;
@@ -58,6 +60,9 @@ export interface Item {
   key: string;
   state: "waiting" | "requested" | "running" | "succeeded" | "failed" | "lost" | "unknown";
   title: string;
+  is_video?: boolean;
+  /** The length of a video: "0:05". */
+  length?: string;
   caption?: string;
   status?: string;
   /** What it costs to generate the image again. */

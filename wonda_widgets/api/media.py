@@ -199,9 +199,14 @@ class AsyncMedia:
         self, media: Media, target: Path, on_progress: Callable[[int, int | None], object]
     ) -> Path:
         stack = contextlib.ExitStack()
-        try:
+
+        def open_part() -> tuple[Path, IO[bytes]]:
             part = stack.enter_context(new_files.temporary_path(target))
-            file = stack.enter_context(await event_loop.to_thread(lambda: part.open("wb")))
+            return part, stack.enter_context(part.open("wb"))
+
+        opening = asyncio.ensure_future(event_loop.to_thread(open_part))
+        try:
+            part, file = await event_loop.shield(opening)
             await self._with_fresh_address(
                 media, lambda url: self._core.transport.save(url, file, on_progress)
             )
@@ -214,6 +219,7 @@ class AsyncMedia:
                 "Choose another file, or free some space.",
             ) from None
         finally:
+            await asyncio.wait([opening])  # after a cancellation, the file may still be opened
             await event_loop.to_thread(stack.close)
 
     async def _with_fresh_address(self, media: Media, download: Callable[[str], Awaitable[T]]) -> T:

@@ -8,10 +8,11 @@ import os
 import shutil
 import tempfile
 import weakref
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..utils import event_loop
+from ..utils import daemon_threads, event_loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -92,8 +93,13 @@ class VideoFiles:
 
 
 def _remove(folder: Path, process: int) -> None:
-    if process == os.getpid():  # else this is a forked child, and the parent reads the files
-        shutil.rmtree(folder, ignore_errors=True)
+    if process != os.getpid():  # this is a forked child, and the parent reads the files
+        return
+    delete = partial(shutil.rmtree, folder, ignore_errors=True)
+    if event_loop.on_loop():  # the garbage collector was there
+        daemon_threads.start(delete, "video-files")
+    else:
+        delete()
 
 
 class _Copy:

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 MIN_SIMILARITY = 0.6  # difflib's ratio, of 1
 
@@ -26,10 +26,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {originals[best[0]]!r}?" if best else ""
 
 
-def unknown_arguments_error(function: Callable[..., object], unknown: Iterable[str]) -> TypeError:
-    """Build the error for keyword arguments that a class or function does not have."""
-    owner = function.__qualname__.partition(".")[0]
-    known = [name for name in inspect.signature(function).parameters if name != "self"]
+def unknown_arguments_error(of: type, unknown: Iterable[str]) -> TypeError:
+    """Build the error for keyword arguments that a class does not have."""
+    owner = of.__name__
+    known = list(inspect.signature(of).parameters)
     names = sorted(unknown)
     hints = [hint for name in names if (hint := did_you_mean(name, known))]
     message = f"{owner} has no argument {', '.join(map(repr, names))}."

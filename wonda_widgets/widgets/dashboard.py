@@ -91,7 +91,7 @@ class Dashboard(CompositePanel):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise suggestions.unknown_arguments_error(Dashboard.__init__, unknown)
+            raise suggestions.unknown_arguments_error(Dashboard, unknown)
         title = title or _environment("TITLE") or "Wonda"
         publish = publish or _environment("PUBLISH") or None
         if presenter is None:

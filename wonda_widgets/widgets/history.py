@@ -59,7 +59,7 @@ class History(PublishForms):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise suggestions.unknown_arguments_error(History.__init__, unknown)
+            raise suggestions.unknown_arguments_error(History, unknown)
         client, owned = selection.choose(wonda)
         self.gallery = Gallery(wonda=client, banner=False)
         self.compare = Compare(wonda=client, banner=False)

@@ -85,7 +85,7 @@ class PromptLab(PublishForms):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise suggestions.unknown_arguments_error(PromptLab.__init__, unknown)
+            raise suggestions.unknown_arguments_error(PromptLab, unknown)
         client, owned = selection.choose(wonda)
         common: dict[str, Any] = {"wonda": client, "banner": False}
         self.form = LabForm(

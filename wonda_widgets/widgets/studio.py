@@ -99,7 +99,7 @@ class Studio(PublishForms):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise suggestions.unknown_arguments_error(Studio.__init__, unknown)
+            raise suggestions.unknown_arguments_error(Studio, unknown)
         client, owned = selection.choose(wonda)
         common: dict[str, Any] = {"wonda": client, "banner": False}
         self.unfinished = Unfinished(client, self._resume, self._check, owners=owners)

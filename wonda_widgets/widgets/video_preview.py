@@ -42,8 +42,8 @@ class VideoPreview(MediaPreview, VideoPanel):
 
     Examples
     --------
-    >>> clip = wonda.videos.generate(model="seedance-2", prompt="A quiet harbor at dawn")
-    >>> ww.VideoPreview(clip)
+    >>> clip = wonda.videos.generate(model="seedance-2", prompt="A quiet harbor").wait().media
+    >>> ww.VideoPreview(clip, wonda=wonda)
     """
 
     _panel = view("video_preview")

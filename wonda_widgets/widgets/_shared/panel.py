@@ -140,7 +140,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     ) -> None:
         unknown = [name for name in traits if not self._is_argument(name)]
         if unknown:
-            raise suggestions.unknown_arguments_error(type(self).__init__, unknown)
+            raise suggestions.unknown_arguments_error(type(self), unknown)
         #: the static outputs to update: its own and the one of the composite panel around it
         self._fallbacks: list[StaticFallback] = []
         self._fallback: StaticFallback | None = None

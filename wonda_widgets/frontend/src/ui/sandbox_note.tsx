@@ -5,7 +5,7 @@ export function SandboxNote({ framed = false }: { framed?: boolean }) {
     <div class="wonda-sandbox" role="note">
       <strong>Sandbox</strong>
       <span>
-        Images are stock placeholders that may not match the prompt, and nothing is published.
+        Results are stock placeholders that may not match the prompt, and nothing is published.
         <span class="wonda-for-makers">
           {" "}
           To use your own account, run <code>ww.connect()</code>

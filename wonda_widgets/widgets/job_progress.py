@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import traitlets
+
 from ..jobs.job import Job
 from ..utils import event_loop
 from ._shared.frontend import view
@@ -26,6 +28,9 @@ class JobProgress(JobPanel):
         The job to show; can also be set later: ``progress.job = job``.
     wonda : Wonda or AsyncWonda, optional
         If given, a banner says whether the client is a sandbox.
+    notify : bool
+        Whether to tell when a running job ends: by a notification if the browser allows it, else
+        in the tab's title. The panel has a checkbox for this.
 
     Examples
     --------
@@ -35,6 +40,10 @@ class JobProgress(JobPanel):
 
     _needs_client = False
     _panel = view("job_progress")
+    _browser_traits = dict.fromkeys(("notify",))
+
+    notify = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether the page tells when the job ends."""
 
     def __init__(
         self, job: Job | None = None, *, wonda: Wonda | AsyncWonda | None = None, **traits: Any

@@ -108,9 +108,8 @@ class PublishForm(PreflightPanel):
         thumb: bytes = b"",
         preview: Preview | None = None,
         original: Callable[[], Awaitable[bytes]] | None = None,
-        is_video: bool = False,
     ) -> None:
-        """Replace the image or video to publish. Call this on the package's loop only.
+        """Replace the image to publish. Call this on the package's loop only.
 
         While a post is in progress, the image waits. An open summary is closed, because it
         describes the previous image. The caption is kept. The alt text is replaced unless the user
@@ -125,11 +124,23 @@ class PublishForm(PreflightPanel):
             Without a preview, the image is not checked.
         original : callable, optional
             Returns the original's bytes; without this function, no fixes are offered.
-        is_video : bool
         """
         facts = info_of(preview) if preview else None
-        image = PostImage(media_id, thumb, facts, original, is_video=is_video)
-        self._offer(image, alt_text, preview)
+        self._offer(PostImage(media_id, thumb, facts, original), alt_text, preview)
+
+    def offer_video(self, media: Media, *, alt_text: str = "", thumb: bytes = b"") -> None:
+        """Replace the media to publish by a video, and check it in the background; see `offer`.
+
+        Parameters
+        ----------
+        media : Media
+        alt_text : str
+        thumb : bytes
+            A thumbnail to show until its own is loaded.
+        """
+        clip = PostImage(media.media_id or "", thumb, is_video=True)
+        self._offer(clip, alt_text, None)
+        self._start(self._inspect_video, clip, media)
 
     async def show(
         self,
@@ -138,7 +149,9 @@ class PublishForm(PreflightPanel):
         alt_text: str = "",
         original: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
-        """Download and check an image, and make it the one to publish. On the package's loop only.
+        """Download and check an image or a video, and make it the one to publish.
+
+        Call this on the package's loop only.
 
         Parameters
         ----------
@@ -154,9 +167,7 @@ class PublishForm(PreflightPanel):
         """
         self._wanted = media
         if media.is_video:
-            clip = await self._video(media)
-            if self._wanted is media:
-                self._offer(clip, alt_text, None)
+            self.offer_video(media, alt_text=alt_text)
             return
         fetch = original or partial(self._client.media.download, media)
         preview = await event_loop.to_thread(load_preview, await fetch())

@@ -57,8 +57,10 @@ class Studio(PublishForms):
         Initial values; see `PromptForm`.
     caption : str
         The initial caption.
+    notify : bool
+        Whether to tell when a running job ends; see `JobProgress`.
     budget : Budget or float, optional
-        The maximum amount to spend on images; a number is US dollars per day.
+        The maximum amount to spend; a number is US dollars per day.
     banner : bool
         Whether to show the sandbox banner.
     storyboard : bool
@@ -92,6 +94,7 @@ class Studio(PublishForms):
         model: str | None = None,
         params: Mapping[str, Any] | None = None,
         caption: str = "",
+        notify: bool = False,
         budget: Budget | float | None = None,
         banner: bool = True,
         storyboard: bool = True,
@@ -106,7 +109,7 @@ class Studio(PublishForms):
         self.prompt_form = PromptForm(
             prompt=prompt, kind=kind, model=model, params=params, budget=budget, **common
         )
-        self.progress = JobProgress(**common)
+        self.progress = JobProgress(notify=notify, **common)
         self.preview = ImagePreview(**common)
         self.video_preview = VideoPreview(**common)
         self._shown_preview: MediaPreview = self.preview
@@ -331,11 +334,13 @@ class Studio(PublishForms):
 
     def _offer_to_publish(self, image: ShownMedia) -> None:
         self._enable_storyboard()
+        if image.media.is_video:
+            self.publish_form.offer_video(image.media, alt_text=image.prompt, thumb=image.card)
+            return
         self.publish_form.offer(
             image.media.media_id or "",
             alt_text=image.prompt,
             thumb=image.card,
-            preview=None if image.media.is_video else image.preview,
-            original=None if image.media.is_video else lambda: self.preview.original(image),
-            is_video=image.media.is_video,
+            preview=image.preview,
+            original=lambda: self.preview.original(image),
         )

@@ -62,6 +62,7 @@ class VideoPreview(MediaPreview, VideoPanel):
         in_background: bool,  # noqa: FBT001
     ) -> None:
         """Show the player at once, and its first frame when that is known."""
+        self._check_kind(media)
         if not in_background:
             self._present(ShownMedia(media, request, job_id, None), note)
         shown = await self._load(media, request, job_id, with_thumbs=on_ready is not None)

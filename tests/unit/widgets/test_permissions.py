@@ -136,6 +136,7 @@ TRAITS = {
         ("group_by", "filters", "favorites", "rating", "kind", "model", "since", "until")
     ),
     "Compare": {"slider": None},
+    "JobProgress": {"notify": None},
 }
 
 

@@ -159,7 +159,7 @@ def test_video_is_posted_as_a_reel(wonda, clip, opened, settled, shared):
     form = ready(settled, opened(ww.PublishForm(clip, wonda=wonda, alt_text="No use")))
     settled(lambda: form.is_video and form.thumb)
     assert form.product == "REELS"
-    assert form.check_results[0]["title"] == "The video is not checked."
+    assert form.check_results[0]["title"] == "MP4 with H.264, 720 × 1280, 3 s"
     form.share_to_feed = shared
     send(form, "publish", media_id=clip.media_id)
     settled(lambda: form.step == "confirming")
@@ -195,6 +195,7 @@ def test_video_without_a_readable_frame_can_be_posted(wonda, clip, opened, settl
     form = ready(settled, opened(ww.PublishForm(clip, wonda=wonda)))
     settled(lambda: form.is_video)
     assert form.thumb == b""
+    assert form.check_results[0]["title"] == "The video is not checked."
     send(form, "publish", media_id=clip.media_id)
     settled(lambda: form.step == "confirming")
 

@@ -129,6 +129,26 @@ def test_video_plays_without_pyav(wonda, job, panel, settled, monkeypatch):
     assert shown.data == b""
 
 
+def test_image_and_video_have_their_own_panels(wonda, job, panel, settled):
+    image = wonda.images.generate(model="z-image", prompt="A lake").wait().media
+    for cls, media, other in (
+        (ww.VideoPreview, image, "ImagePreview"),
+        (ww.ImagePreview, job.snapshot.media, "VideoPreview"),
+    ):
+        shown = panel(cls, media, wonda=wonda)
+        settled(lambda shown=shown: shown.error)
+        assert other in shown.error["text"]
+        assert shown.media is None
+
+
+def test_video_without_an_id_is_played(wonda, job, panel, settled):
+    media = ww.Media(url=job.snapshot.media.url, mime_type="video/mp4")
+    shown = panel(ww.VideoPreview, media, wonda=wonda)
+    page = Page(shown, settled)
+    settled(lambda: shown.state == "ready")
+    page.ask("video_piece", "video_piece", of="", at=0)
+
+
 @pytest.mark.parametrize(
     ("base_url", "address", "is_allowed"),
     [

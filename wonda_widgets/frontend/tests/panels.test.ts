@@ -27,6 +27,58 @@ const JOB = {
   job_durations: {},
 };
 
+// ---------------------------------------------------------------- notifications
+
+test("the end of a job is told once, and only if it was seen running", async () => {
+  const told: string[] = [];
+  const before = Object.getOwnPropertyDescriptor(globalThis, "Notification");
+  Object.defineProperty(globalThis, "Notification", {
+    configurable: true,
+    value: class {
+      static permission = "granted";
+      constructor(text: string) {
+        told.push(text);
+      }
+    },
+  });
+  const model = new FakeModel({ ...JOB, notify: true });
+  const { remove } = await show(kindOf(JobProgress), model);
+  model.set("job_phase", "succeeded");
+  await settled();
+  model.set("job_updates", 2);
+  await settled();
+  assert.deepEqual(told, ["Generation succeeded"]);
+  model.state.notify = false;
+  model.set("job_id", "job-2");
+  model.set("job_phase", "running");
+  await settled();
+  model.set("job_phase", "failed");
+  await settled();
+  assert.equal(told.length, 1);
+  remove();
+  const ended = new FakeModel({ ...JOB, notify: true, job_phase: "succeeded" });
+  const again = await show(kindOf(JobProgress), ended);
+  assert.equal(told.length, 1);
+  again.remove();
+  if (before) Object.defineProperty(globalThis, "Notification", before);
+  else Reflect.deleteProperty(globalThis, "Notification");
+});
+
+test("without permission, the title of the tab tells it until the user is back", async () => {
+  document.title = "Notebook";
+  const model = new FakeModel({ ...JOB, notify: true });
+  const { remove } = await show(kindOf(JobProgress), model);
+  const hasFocus = document.hasFocus;
+  document.hasFocus = () => false;
+  model.set("job_phase", "failed");
+  await settled();
+  assert.equal(document.title, "Generation failed · Notebook");
+  window.dispatchEvent(new Event("focus"));
+  assert.equal(document.title, "Notebook");
+  document.hasFocus = hasFocus;
+  remove();
+});
+
 // ---------------------------------------------------------------- every panel
 
 test("the sandbox banner is shown where it is wanted", async () => {

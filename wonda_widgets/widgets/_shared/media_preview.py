@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from ...client import selection
+from ...errors import InvalidInputError
 from ...utils import event_loop
 from .panel import Panel
 from .permissions import Permission, requires
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 THUMB_PIXELS = 160  # pixels
 THUMB_MAX_BYTES = 20_000
+PANELS = {"image": "ImagePreview", "video": "VideoPreview"}  # by kind of media
 
 
 class ShownMedia:
@@ -193,6 +195,13 @@ class MediaPreview(Panel):
         """Load media, with small copies of them if `with_thumbs`."""
         raise NotImplementedError
 
+    def _check_kind(self, media: Media) -> None:
+        """Raise `InvalidInputError` for an image instead of a video, or the other way round."""
+        kind = (media.mime_type or "").partition("/")[0]
+        if kind in PANELS and kind != self._noun:
+            hint = f"Use ww.{PANELS[kind]}."
+            raise InvalidInputError("media", f"This is not the right panel for this {kind}.", hint)
+
     async def _fetch(  # noqa: PLR0917 - handed through by `show`
         self,
         media: Media,
@@ -202,6 +211,7 @@ class MediaPreview(Panel):
         on_ready: OnReady | None,
         in_background: bool,  # noqa: FBT001
     ) -> None:
+        self._check_kind(media)
         if not in_background:
             self._requested = media
             with self.hold_sync():

@@ -21,7 +21,7 @@ from ...errors import OutcomeUnknownError, WondaError
 from ...imaging import decode_threads
 from ...imaging.operations import Crop, Pad, Resize
 from ...journal.generated_image import GeneratedImage
-from ...publishing import preflight
+from ...publishing import preflight, video_preflight
 from ...publishing.preflight import CheckResult, Fix, ImageInfo
 from ...utils import event_loop
 from . import error_alerts
@@ -30,11 +30,13 @@ from .posting import PostingPanel
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
 
     from ...client.wonda_client import AsyncWonda
     from ...imaging.apply_edits import EditedImage
     from ...imaging.operations import Operation
     from ...imaging.preview import Preview
+    from ...imaging.video import VideoFacts
     from ...models import Media
 
 PRODUCTS = ("IMAGE", "STORIES", "REELS")
@@ -56,6 +58,9 @@ class PostImage:
         None if the image could not be inspected.
     original : callable or None
         Returns the original's bytes; None if they are not available.
+    is_video : bool
+    video : VideoFacts or None
+        None for an image, or if the video could not be inspected.
     """
 
     media_id: str
@@ -63,16 +68,7 @@ class PostImage:
     facts: ImageInfo | None = None
     original: Callable[[], Awaitable[bytes]] | None = None
     is_video: bool = False
-
-
-#: Says that only an image is checked.
-UNCHECKED_VIDEO = CheckResult(
-    topic="video",
-    level="advice",
-    title="The video is not checked.",
-    text="Instagram accepts MP4 or MOV with H.264: 3 seconds to 15 minutes, 23 to 60 frames per "
-    "second, at most 300 MB.",
-)
+    video: VideoFacts | None = None
 
 
 class PreflightPanel(PostingPanel):
@@ -144,7 +140,9 @@ class PreflightPanel(PostingPanel):
         """Download and check an image of which only the media is known."""
         try:
             if media.is_video:
-                self._take(await self._video(media))
+                clip = PostImage(media.media_id or "", b"", is_video=True)
+                self._take(clip)
+                await self._inspect_video(clip, media)
                 return
             data = await self._client.media.download(media)
             preview = await decode_threads.run(load_preview, data)
@@ -160,13 +158,16 @@ class PreflightPanel(PostingPanel):
             original = partial(self._client.media.download, media)
             self._take(PostImage(media.media_id, thumb, info_of(preview), original))
 
-    async def _video(self, media: Media) -> PostImage:
-        """Return a video to post; it has no thumbnail if its first frame cannot be read."""
-        thumb = b""
+    async def _inspect_video(self, clip: PostImage, media: Media) -> None:
+        """Add facts and a thumbnail to a video; what cannot be read of it remains unknown."""
         with contextlib.suppress(WondaError):
+            async with self._client.media.borrow_file(media) as path:
+                clip.video = await decode_threads.run(_video_facts, path)
             frame = await self._client.history.poster(GeneratedImage(media=media))
-            thumb = await decode_threads.run(make_card, frame)
-        return PostImage(media.media_id or "", thumb, is_video=True)
+            clip.thumb = await decode_threads.run(make_card, frame)
+        if self._current is clip and not self._closed:
+            self.thumb = clip.thumb
+            self._update_checks()
 
     # ------------------------------------------------------------ the check
 
@@ -183,7 +184,10 @@ class PreflightPanel(PostingPanel):
         if self._inspection_failure and facts is None:
             points.insert(0, self._inspection_failure)
         if self.is_video and self.media_id:
-            points.insert(0, UNCHECKED_VIDEO)
+            points = video_preflight.check(
+                self._current.video if self._current else None, self.product
+            )
+            points += preflight.check(None, self.product, self.caption)
         combined = preflight.combined_fix(facts, self.product) if facts else None
         can_edit = self._original is not None and self._original.original is not None
         self._fixes = {}
@@ -284,6 +288,13 @@ async def upload_edit(
     )
     facts = ImageInfo(made.width, made.height, made.format, len(made.data))
     return PostImage(media.media_id or "", thumb, facts)
+
+
+def _video_facts(path: Path) -> VideoFacts:
+    """Read the facts of a video. Slow: run it in a thread."""
+    from ...imaging import video  # noqa: PLC0415 - needed only for videos
+
+    return video.facts(path)
 
 
 def edit_problem(error: WondaError) -> error_alerts.Alert:

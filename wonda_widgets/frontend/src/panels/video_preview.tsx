@@ -16,6 +16,7 @@ export function VideoPreview() {
   const view = useUid("view");
   const poster = useObjectUrl(panel.get("data"), panel.get("mime_type"));
   const mediaId = panel.get("media_id");
+  const isReady = panel.get("state") === "ready";
   const video = useRef<HTMLVideoElement | null>(null);
   const note = useSignal("");
   const download = () => {
@@ -37,7 +38,7 @@ export function VideoPreview() {
     <>
       <MediaStage
         noun="video"
-        isEmpty={!mediaId}
+        isEmpty={!isReady}
         onDownload={download}
         actions={
           <Button
@@ -49,7 +50,7 @@ export function VideoPreview() {
           </Button>
         }
       >
-        {mediaId && (
+        {isReady && (
           <Player
             key={mediaId}
             of={mediaId}

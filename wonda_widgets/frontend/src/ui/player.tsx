@@ -9,7 +9,7 @@ import { useMessages, usePanel, useUid } from "../runtime/context";
 import { loadVideo } from "../runtime/video_pieces";
 import { Button } from "./button";
 
-/** Milliseconds in which an address must respond; a blocked one may never do. */
+/** Milliseconds in which an address must respond; a blocked one may never respond. */
 const PATIENCE = 8000;
 
 interface Props {
@@ -66,6 +66,7 @@ export function Player({ of, poster, label, controls = true, elementRef }: Props
     failed.value = "";
     loading.current?.stop();
     loading.current = null;
+    play("");
     panel.send({ type: "play", of });
   };
   useMessages((content) => {
@@ -76,7 +77,10 @@ export function Player({ of, poster, label, controls = true, elementRef }: Props
     if (!content.address) loadPieces();
     else {
       play(String(content.address));
-      patience.current = setTimeout(loadPieces, PATIENCE);
+      patience.current = setTimeout(() => {
+        // A browser that saves data may wait for a click before it loads anything.
+        if (element.current?.networkState === HTMLMediaElement.NETWORK_LOADING) loadPieces();
+      }, PATIENCE);
     }
   });
   useEffect(() => {

@@ -29,7 +29,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def unknown_arguments_error(of: type, unknown: Iterable[str]) -> TypeError:
     """Build the error for keyword arguments that a class does not have."""
     owner = of.__name__
-    known = list(inspect.signature(of).parameters)
+    # The signature of the class itself may be that of a `__new__` with any arguments.
+    known = list(inspect.signature(of.__init__).parameters)[1:]  # type: ignore[misc]
     names = sorted(unknown)
     hints = [hint for name in names if (hint := did_you_mean(name, known))]
     message = f"{owner} has no argument {', '.join(map(repr, names))}."

@@ -72,7 +72,7 @@ def play(video):
     return video.evaluate(
         """async (video) => {
             const until = async (condition) => {
-                const end = Date.now() + 20000;
+                const end = Date.now() + 25000;
                 while (!condition()) {
                     if (Date.now() > end) throw new Error(`${video.readyState} ${video.error}`);
                     await new Promise((done) => setTimeout(done, 50));

@@ -10,7 +10,7 @@ import { loadVideo } from "../runtime/video_pieces";
 import { Button } from "./button";
 
 /** Milliseconds in which an address must respond; a blocked one may never respond. */
-const PATIENCE = 8000;
+const PATIENCE = 30_000;
 
 interface Props {
   /** The name of the video in the panel's messages. */

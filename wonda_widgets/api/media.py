@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from ..imaging.video import VideoFacts
+
     Uploadable = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image
 
 T = TypeVar("T")
@@ -257,6 +259,19 @@ class AsyncMedia:
         Several readers share one download; see `download` for its errors and for `on_progress`.
         """
         return self._video_files.borrow(media, on_progress)
+
+    async def video_facts(self, media: Media) -> VideoFacts:
+        """Read the facts of a video from its copy on disk. On the package's loop only.
+
+        Raises
+        ------
+        UnsafeMediaError, APIError, ServiceUnreachableError
+            Also raised if PyAV is not installed.
+        """
+        from ..imaging import decode_threads, video  # noqa: PLC0415 - needed only for videos
+
+        async with self.borrow_file(media) as path:
+            return await decode_threads.run(video.facts, path)
 
     async def delete_copies(self) -> None:
         """Delete the copies of `borrow_file`. On the package's loop only."""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from ..imaging.preview import Preview
     from ..models import Media
-    from ._shared.media_preview import OnReady
 
 
 class VideoPreview(MediaPreview, VideoPanel):
@@ -52,26 +51,9 @@ class VideoPreview(MediaPreview, VideoPanel):
     def _video_of(self, of: str) -> Media | None:
         return self.media if of == self.media_id else None
 
-    async def _fetch(  # noqa: PLR0917 - see `MediaPreview`
-        self,
-        media: Media,
-        request: Mapping[str, Any],
-        job_id: str,
-        note: str,
-        on_ready: OnReady | None,
-        in_background: bool,  # noqa: FBT001
-    ) -> None:
-        """Show the player at once, and its first frame when that is known."""
-        self._check_kind(media)
-        if not in_background:
-            self._present(ShownMedia(media, request, job_id, None), note)
-        shown = await self._load(media, request, job_id, with_thumbs=on_ready is not None)
-        if self._requested is media and shown.preview is not None:
-            self._present(shown, note)
-        elif self._requested is media:
-            self._shown = shown
-        if on_ready is not None:
-            on_ready(shown)
+    def _begin(self, media: Media, request: Mapping[str, Any], job_id: str, note: str) -> None:
+        """Show the player at once; its first frame follows."""
+        self._present(ShownMedia(media, request, job_id, None), note)
 
     async def _load(
         self, media: Media, request: Mapping[str, Any], job_id: str, *, with_thumbs: bool

@@ -202,6 +202,21 @@ class MediaPreview(Panel):
             hint = f"Use ww.{PANELS[kind]}."
             raise InvalidInputError("media", f"This is not the right panel for this {kind}.", hint)
 
+    def _begin(
+        self,
+        media: Media,
+        request: Mapping[str, Any],  # noqa: ARG002 - for subclasses, as are the next two
+        job_id: str,  # noqa: ARG002
+        note: str,  # noqa: ARG002
+    ) -> None:
+        """Show that media are being loaded."""
+        self._requested = media
+        with self.hold_sync():
+            self.error = None
+            self.saved = ""
+            self.waiting = self._shown is not None
+            self.state = "loading"
+
     async def _fetch(  # noqa: PLR0917 - handed through by `show`
         self,
         media: Media,
@@ -213,12 +228,7 @@ class MediaPreview(Panel):
     ) -> None:
         self._check_kind(media)
         if not in_background:
-            self._requested = media
-            with self.hold_sync():
-                self.error = None
-                self.saved = ""
-                self.waiting = self._shown is not None
-                self.state = "loading"
+            self._begin(media, request, job_id, note)
         try:
             shown = await self._load(media, request, job_id, with_thumbs=on_ready is not None)
         except Exception:

@@ -30,7 +30,6 @@ from .posting import PostingPanel
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-    from pathlib import Path
 
     from ...client.wonda_client import AsyncWonda
     from ...imaging.apply_edits import EditedImage
@@ -161,8 +160,7 @@ class PreflightPanel(PostingPanel):
     async def _inspect_video(self, clip: PostImage, media: Media) -> None:
         """Add facts and a thumbnail to a video; what cannot be read of it remains unknown."""
         with contextlib.suppress(WondaError):
-            async with self._client.media.borrow_file(media) as path:
-                clip.video = await decode_threads.run(_video_facts, path)
+            clip.video = await self._client.media.video_facts(media)
             frame = await self._client.history.poster(GeneratedImage(media=media))
             clip.thumb = await decode_threads.run(make_card, frame)
         if self._current is clip and not self._closed:
@@ -288,13 +286,6 @@ async def upload_edit(
     )
     facts = ImageInfo(made.width, made.height, made.format, len(made.data))
     return PostImage(media.media_id or "", thumb, facts)
-
-
-def _video_facts(path: Path) -> VideoFacts:
-    """Read the facts of a video. Slow: run it in a thread."""
-    from ...imaging import video  # noqa: PLC0415 - needed only for videos
-
-    return video.facts(path)
 
 
 def edit_problem(error: WondaError) -> error_alerts.Alert:

@@ -10,11 +10,11 @@ other. A video is never in a trait, so a saved notebook has none.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
 from ...errors import WondaError
-from ...imaging import decode_threads
 from ...utils import event_loop
 from .formatting import file_size
 from .panel import Panel
@@ -103,11 +103,8 @@ class VideoPanel(Panel):
 
     async def _explain_unplayable(self, of: str, media: Media, view: object) -> None:
         codec = ""
-        try:
-            async with self._client.media.borrow_file(media) as path:
-                codec = (await decode_threads.run(_facts, path)).codec_name
-        except WondaError:  # the sentence is true without the codec
-            pass
+        with contextlib.suppress(WondaError):  # the sentence is true without the codec
+            codec = (await self._client.media.video_facts(media)).codec_name
         named = f" (codec {codec})" if codec else ""
         reason = f"This browser cannot play this video{named}. Save it, and open the file."
         self.send({"type": "video_failed", "of": of, "view": view, "reason": reason})
@@ -117,9 +114,3 @@ def _read(path: Path, at: int) -> bytes:
     with path.open("rb") as file:
         file.seek(at)
         return file.read(PIECE_BYTES)
-
-
-def _facts(path: Path) -> Any:
-    from ...imaging import video  # noqa: PLC0415 - needed only now
-
-    return video.facts(path)

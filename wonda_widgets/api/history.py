@@ -18,7 +18,7 @@ from ..errors import (
     WondaError,
 )
 from ..export import timeline
-from ..imaging import decode_threads, video
+from ..imaging import video_process
 from ..jobs.core import Core, on_package_loop
 from ..jobs.job import Job
 from ..journal.generated_image import GeneratedImage, generated_image
@@ -347,7 +347,7 @@ class AsyncHistory:
         if not image.media.is_video:
             return await self.original(image)
         async with self._media.borrow_file(image.media) as path:
-            return await decode_threads.run(video.poster, path)
+            return await video_process.poster(path)
 
     @on_package_loop
     async def thumbnail(self, image: GeneratedImage) -> bytes:

@@ -268,10 +268,10 @@ class AsyncMedia:
         UnsafeMediaError, APIError, ServiceUnreachableError
             Also raised if PyAV is not installed.
         """
-        from ..imaging import decode_threads, video  # noqa: PLC0415 - needed only for videos
+        from ..imaging import video_process  # noqa: PLC0415 - needed only for videos
 
         async with self.borrow_file(media) as path:
-            return await decode_threads.run(video.facts, path)
+            return await video_process.facts(path)
 
     async def delete_copies(self) -> None:
         """Delete the copies of `borrow_file`. On the package's loop only."""

@@ -1,4 +1,4 @@
-"""The edit operations, as data.
+"""The operations that edit an image or a video, as data.
 
 An edit is a tuple of operations, applied in order to the original, which is not changed. The
 operations are stored with the result as JSON:
@@ -127,4 +127,40 @@ class Encode(
     quality: int = 90
 
 
+class Trim(msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="trim"):
+    """The first `seconds` of a video."""
+
+    seconds: float
+
+
+class FrameRate(msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="frameRate"):
+    """Another number of frames per second; the length of the video remains the same."""
+
+    fps: float
+
+
+class EncodeVideo(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="operation",
+    tag="encodeVideo",
+    rename="camel",
+):
+    """MP4 with H.264 and AAC.
+
+    Attributes
+    ----------
+    max_bytes : int
+        The largest size of the file; 0 for no limit.
+    """
+
+    max_bytes: int = 0
+
+
+class MoveIndex(msgspec.Struct, frozen=True, tag_field="operation", tag="moveIndex"):
+    """The index of an MP4 (``moov``) before its frames, so that it plays while it downloads."""
+
+
 Operation = Crop | Pad | Resize | Text | Encode
+VideoOperation = Trim | Pad | Resize | FrameRate | EncodeVideo | MoveIndex

@@ -1,4 +1,6 @@
-"""Read a frame of a video with PyAV, which is an optional dependency (the extra ``video``).
+"""Read a video with PyAV, which is an optional dependency (the extra ``video``).
+
+Call `video_process.poster` and `.facts`, which run these functions in a process of their own.
 
 Only MP4, MOV and WebM are opened, and only the file itself: other formats of FFmpeg, such as
 playlists, may name further files or addresses.
@@ -6,15 +8,13 @@ playlists, may name further files or addresses.
 
 from __future__ import annotations
 
-import importlib.util
+import errno
 import io
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..errors import UnsafeMediaError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAX_PIXELS = 10_000_000  # of a frame; 4K has 8.8 million
 HEAD_BYTES = 64  # in which the format is recognized
@@ -38,31 +38,16 @@ CODEC_NAMES = {
     "prores": "ProRes",
 }
 
-INSTALL = "Run: pip install 'wonda-widgets[video]'"
+UNREADABLE = "This video cannot be read.", "It may be damaged or in an unusual format."
+NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
-def is_available() -> bool:
-    """Return whether PyAV is installed."""
-    return importlib.util.find_spec("av") is not None
-
-
-def poster(path: Path) -> bytes:
-    """Return the first frame of a video as a JPEG. Slow: run it in a thread.
-
-    Raises
-    ------
-    UnsafeMediaError
-        If PyAV is not installed, or the file is not such a video, damaged or too large.
-    """
-    if not is_available():
-        raise UnsafeMediaError("A frame of a video is shown only with PyAV.", INSTALL)
-    import av  # noqa: PLC0415 - optional, and slow to import
-
-    try:
-        with av.open(str(path), format=_reader(path)) as container:
-            return _first_frame(container)
-    except (av.FFmpegError, StopIteration, IndexError, ValueError, OSError):
-        raise _unreadable() from None
+def poster(path: str | Path) -> bytes:
+    """Return the first frame of a video, turned upright, as a JPEG; see `video_process.poster`."""
+    frame = _read(Path(path), _first_frame)
+    buffer = io.BytesIO()
+    frame.to_image().rotate(rotation(frame), expand=True).save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()
 
 
 class VideoFacts(NamedTuple):
@@ -100,43 +85,57 @@ class VideoFacts(NamedTuple):
         return CODEC_NAMES.get(self.codec, self.codec.upper())
 
 
-def facts(path: Path) -> VideoFacts:
-    """Read the facts of a video without decoding it. Slow: run it in a thread.
+def facts(path: str | Path) -> VideoFacts:
+    """Read what a video file says about itself; see `video_process.facts`."""
+    found: VideoFacts = _read(Path(path), lambda container: _facts(container, Path(path)))
+    return found
 
-    Raises
-    ------
-    UnsafeMediaError
-        See `poster`.
-    """
-    if not is_available():
-        raise UnsafeMediaError("A video is checked only with PyAV.", INSTALL)
+
+def _facts(container: Any, path: Path) -> VideoFacts:
+    import av  # noqa: PLC0415 - optional, and slow to import
+
+    stream = container.streams.video[0]
+    sounds = container.streams.audio
+    frame = _first_frame(container)  # the header may have another size, or none
+    is_upright = rotation(frame) % 180 == 0
+    return VideoFacts(
+        container=_container_name(path),
+        codec=stream.codec_context.name,
+        audio_codec=sounds[0].codec_context.name if sounds else "",
+        width=frame.width if is_upright else frame.height,
+        height=frame.height if is_upright else frame.width,
+        seconds=max(0, container.duration or 0) / av.time_base,
+        fps=float(stream.average_rate or 0),
+        size=path.stat().st_size,
+        index_first=_has_index_first(path),
+    )
+
+
+def _read(path: Path, function: Any) -> Any:
+    """Open a video and return what the function reads of it."""
     import av  # noqa: PLC0415 - optional, and slow to import
 
     try:
-        with av.open(str(path), format=_reader(path)) as container:
-            stream = container.streams.video[0]
-            codec = stream.codec_context
-            sounds = container.streams.audio
-            length = container.duration or 0
-            return VideoFacts(
-                container=_container_name(path),
-                codec=codec.name,
-                audio_codec=sounds[0].codec_context.name if sounds else "",
-                width=codec.width,
-                height=codec.height,
-                seconds=max(0, length) / av.time_base,
-                fps=float(stream.average_rate or 0),
-                size=path.stat().st_size,
-                index_first=_has_index_first(path),
-            )
-    except (av.FFmpegError, IndexError, ValueError, OSError):
-        raise _unreadable() from None
+        with av.open(str(path), format=reader(path)) as container:
+            return function(container)
+    except (av.FFmpegError, StopIteration, IndexError, ValueError, OSError):
+        raise UnsafeMediaError(*UNREADABLE) from None
 
 
-def _unreadable() -> UnsafeMediaError:
-    return UnsafeMediaError(
-        "This video cannot be read.", "It may be damaged or in an unusual format."
-    )
+def rotation(frame: Any) -> int:
+    """Return by how many degrees, counterclockwise, players turn a video: a multiple of 90."""
+    turned = round(getattr(frame, "rotation", 0) / 90) * 90
+    return -90 if turned == 270 else turned  # noqa: PLR2004 - degrees
+
+
+def limit(stream: Any) -> None:
+    """Refuse frames with too many pixels."""
+    codec = stream.codec_context
+    if codec.width * codec.height > MAX_PIXELS:
+        raise UnsafeMediaError(
+            f"The video has {codec.width} × {codec.height} pixels, which is too large to show."
+        )
+    codec.options = {"max_pixels": str(MAX_PIXELS)}  # the stream may say otherwise later
 
 
 def _container_name(path: Path) -> str:
@@ -163,7 +162,8 @@ def _has_index_first(path: Path) -> bool:
     return False
 
 
-def _reader(path: Path) -> str:
+def reader(path: Path) -> str:
+    """Return the name of FFmpeg's reader for a file."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     for pattern, reader in READERS:
@@ -172,15 +172,8 @@ def _reader(path: Path) -> str:
     raise ValueError("an unknown format")
 
 
-def _first_frame(container: Any) -> bytes:
+def _first_frame(container: Any) -> Any:
     stream = container.streams.video[0]
-    codec = stream.codec_context
-    if codec.width * codec.height > MAX_PIXELS:
-        raise UnsafeMediaError(
-            f"The video has {codec.width} × {codec.height} pixels, which is too large to show."
-        )
-    codec.thread_count = 1
-    codec.options = {"max_pixels": str(MAX_PIXELS)}  # the stream may say otherwise later
-    buffer = io.BytesIO()
-    next(container.decode(stream)).to_image().save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()
+    limit(stream)
+    stream.codec_context.thread_count = 1
+    return next(container.decode(stream))

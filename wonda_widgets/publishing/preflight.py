@@ -17,13 +17,7 @@ from unicodedata import category
 
 import msgspec
 
-from ..imaging.operations import (
-    Crop,
-    Encode,
-    Operation,
-    Pad,
-    Resize,
-)
+from ..imaging.operations import Crop, Encode, Operation, Pad, Resize, VideoOperation
 from ..utils import graphemes
 from ..utils.visible_text import VARIATION_SELECTORS
 from .limits import MAX_CAPTION_LENGTH
@@ -55,6 +49,7 @@ _NAMED_RATIOS = [
     *("21:9", "9:21", "1:4", "4:1", "1:8", "8:1"),
 ]
 
+AnyOperation = Operation | VideoOperation
 Level = Literal["miss", "advice", "fine"]
 _LEVELS: tuple[Level, ...] = ("miss", "advice", "fine")
 
@@ -87,20 +82,20 @@ class ImageInfo(NamedTuple):
 
 
 class Fix(msgspec.Struct, frozen=True, kw_only=True):
-    """A fix for a failed check: an edit of the image, or another kind of post.
+    """A fix for a failed check: an edit of the image or video, or another kind of post.
 
     Attributes
     ----------
     label : str
         The text of a button.
-    operations : tuple of Operation
+    operations : tuple of Operation or VideoOperation
         The edit operations; empty for another kind of post.
     product : str
         The other kind of post: ``"IMAGE"`` or ``"STORIES"``; empty for an edit.
     """
 
     label: str
-    operations: tuple[Operation, ...] = ()
+    operations: tuple[AnyOperation, ...] = ()
     product: str = ""
 
 
@@ -181,7 +176,7 @@ def carousel_fixes(slides: Sequence[ImageInfo | None]) -> list[tuple[Operation, 
 def combined_fix(image: ImageInfo, product: str) -> Fix | None:
     """Return one fix for all failed checks and the format; None if at most one is needed."""
     labels: list[str] = []
-    operations: tuple[Operation, ...] = ()
+    operations: tuple[AnyOperation, ...] = ()
     while True:
         found = [
             result
@@ -194,7 +189,12 @@ def combined_fix(image: ImageInfo, product: str) -> Fix | None:
         labels.append(fix.label)
         operations += fix.operations
         image = after_edit(image, fix.operations)
-    if len(labels) < 2:  # noqa: PLR2004 - a single fix is offered by its check
+    return combine(labels, operations)
+
+
+def combine(labels: Sequence[str], operations: tuple[AnyOperation, ...]) -> Fix | None:
+    """Return one fix for several; None for a single one, which its own check offers."""
+    if len(labels) < 2:  # noqa: PLR2004 - several
         return None
     first, *rest = labels
     label = " and ".join(
@@ -203,7 +203,7 @@ def combined_fix(image: ImageInfo, product: str) -> Fix | None:
     return Fix(label=label, operations=operations)
 
 
-def after_edit(image: ImageInfo, operations: Sequence[Operation]) -> ImageInfo:
+def after_edit(image: ImageInfo, operations: Sequence[AnyOperation]) -> ImageInfo:
     """Return the facts of an image after an edit."""
     for operation in operations:
         if isinstance(operation, Crop | Pad | Resize):

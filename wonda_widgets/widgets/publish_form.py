@@ -138,7 +138,7 @@ class PublishForm(PreflightPanel):
         thumb : bytes
             A thumbnail to show until its own is loaded.
         """
-        clip = PostImage(media.media_id or "", thumb, is_video=True)
+        clip = PostImage(media.media_id or "", thumb, is_video=True, source=media)
         self._offer(clip, alt_text, None)
         self._start(self._inspect_video, clip, media)
 

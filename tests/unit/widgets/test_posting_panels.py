@@ -191,7 +191,7 @@ def test_products_follow_the_kind_of_media(wonda, clip, images, opened, settled)
 
 
 def test_video_without_a_readable_frame_can_be_posted(wonda, clip, opened, settled, monkeypatch):
-    monkeypatch.setattr("wonda_widgets.imaging.video.is_available", lambda: False)
+    monkeypatch.setattr("wonda_widgets.imaging.video_process.is_available", lambda: False)
     form = ready(settled, opened(ww.PublishForm(clip, wonda=wonda)))
     settled(lambda: form.is_video)
     assert form.thumb == b""

@@ -122,7 +122,7 @@ def test_video_is_saved_with_a_name_from_its_prompt(preview, tmp_path, wonda, jo
 
 
 def test_video_plays_without_pyav(wonda, job, panel, settled, monkeypatch):
-    monkeypatch.setattr("wonda_widgets.imaging.video.is_available", lambda: False)
+    monkeypatch.setattr("wonda_widgets.imaging.video_process.is_available", lambda: False)
     shown = panel(ww.VideoPreview, job, wonda=wonda)
     settled(lambda: shown.state == "ready")
     assert shown.error is None

@@ -1,39 +1,39 @@
-"""`PreflightPanel`: check an image against Instagram's limits and fix it on request.
+"""`PreflightPanel`: check an image or video against Instagram's limits and fix it on request.
 
     original ──operations──> rendered locally ──upload──> media ID of the post
 
-All fixes of an image form one edit of its original, so no image is encoded twice. Uploads are
+All fixes form one edit of the original, so nothing is encoded twice. Uploads are
 cached: applying the same fix again gives the same media ID, which the duplicate check recognizes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
+import tempfile
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import traitlets
 
 from ...errors import OutcomeUnknownError, WondaError
-from ...imaging import decode_threads
-from ...imaging.operations import Crop, Pad, Resize
+from ...imaging import decode_threads, video_process
+from ...imaging.operations import Crop, Pad, Resize, VideoOperation
 from ...journal.generated_image import GeneratedImage
 from ...publishing import preflight, video_preflight
-from ...publishing.preflight import CheckResult, Fix, ImageInfo
+from ...publishing.preflight import AnyOperation, CheckResult, Fix, ImageInfo
 from ...utils import event_loop
 from . import error_alerts
 from .permissions import Permission, requires
 from .posting import PostingPanel
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from ...client.wonda_client import AsyncWonda
     from ...imaging.apply_edits import EditedImage
-    from ...imaging.operations import Operation
     from ...imaging.preview import Preview
     from ...imaging.video import VideoFacts
     from ...models import Media
@@ -60,6 +60,8 @@ class PostImage:
     is_video : bool
     video : VideoFacts or None
         None for an image, or if the video could not be inspected.
+    source : Media or None
+        The media of an original video; None for an edited one.
     """
 
     media_id: str
@@ -68,10 +70,21 @@ class PostImage:
     original: Callable[[], Awaitable[bytes]] | None = None
     is_video: bool = False
     video: VideoFacts | None = None
+    source: Media | None = None
+
+    @property
+    def can_be_edited(self) -> bool:
+        """Whether the original can be read."""
+        return self.original is not None or (self.source is not None and self.video is not None)
+
+    @property
+    def size(self) -> ImageInfo | VideoFacts | None:
+        """The facts, which contain `width` and `height`."""
+        return self.facts or self.video
 
 
 class PreflightPanel(PostingPanel):
-    """Base of the panels that check one image before it is posted."""
+    """Base of the panels that check an image or video before it is posted."""
 
     thumb = traitlets.Bytes(b"").tag(sync=True)
     product = traitlets.Enum(PRODUCTS, "IMAGE").tag(sync=True)
@@ -89,8 +102,8 @@ class PreflightPanel(PostingPanel):
     def __init__(self, *args: Any, **traits: Any) -> None:
         self._original: PostImage | None = None
         self._current: PostImage | None = None
-        self._operations: tuple[Operation, ...] = ()
-        self._made: dict[tuple[str, tuple[Operation, ...]], PostImage] = {}
+        self._operations: tuple[AnyOperation, ...] = ()
+        self._made: dict[tuple[str, tuple[AnyOperation, ...]], PostImage] = {}
         self._fixes: dict[str, Fix] = {}
         self._inspection_failure: CheckResult | None = None
         super().__init__(*args, **traits)
@@ -114,7 +127,7 @@ class PreflightPanel(PostingPanel):
         if preview is not None and not image.thumb:
             self._start(self._make_card, image, preview.data)
 
-    def _use(self, image: PostImage, operations: tuple[Operation, ...]) -> None:
+    def _use(self, image: PostImage, operations: tuple[AnyOperation, ...]) -> None:
         self._current, self._operations = image, operations
         with self.hold_sync():
             self.media_id = image.media_id
@@ -139,7 +152,7 @@ class PreflightPanel(PostingPanel):
         """Download and check an image of which only the media is known."""
         try:
             if media.is_video:
-                clip = PostImage(media.media_id or "", b"", is_video=True)
+                clip = PostImage(media.media_id or "", b"", is_video=True, source=media)
                 self._take(clip)
                 await self._inspect_video(clip, media)
                 return
@@ -159,11 +172,15 @@ class PreflightPanel(PostingPanel):
 
     async def _inspect_video(self, clip: PostImage, media: Media) -> None:
         """Add facts and a thumbnail to a video; what cannot be read of it remains unknown."""
-        with contextlib.suppress(WondaError):
+        failure = None
+        try:
             clip.video = await self._client.media.video_facts(media)
             frame = await self._client.history.poster(GeneratedImage(media=media))
             clip.thumb = await decode_threads.run(make_card, frame)
+        except WondaError as error:  # the video can still be posted
+            failure = video_preflight.unchecked(str(error))
         if self._current is clip and not self._closed:
+            self._inspection_failure = failure
             self.thumb = clip.thumb
             self._update_checks()
 
@@ -177,22 +194,14 @@ class PreflightPanel(PostingPanel):
             self._current = self._original = self._inspection_failure = None
             self.thumb, self.is_edited, self.fixing = b"", False, ""
             self._set_kind(is_video=False)
-        facts = self._current.facts if self._current else None
-        points = preflight.check(facts, self.product, self.caption) if self.media_id else []
-        if self._inspection_failure and facts is None:
-            points.insert(0, self._inspection_failure)
-        if self.is_video and self.media_id:
-            points = video_preflight.check(
-                self._current.video if self._current else None, self.product
-            )
-            points += preflight.check(None, self.product, self.caption)
-        combined = preflight.combined_fix(facts, self.product) if facts else None
-        can_edit = self._original is not None and self._original.original is not None
+        points, combined = self._checked()
+        can_edit = self._original is not None and self._original.can_be_edited
+        size = self._current.size if self._current else None
         self._fixes = {}
 
         def offered(key: str, fix: Fix) -> dict[str, Any]:
             self._fixes[key] = fix
-            return _shown(key, fix, facts)
+            return _shown(key, fix, size)
 
         with self.hold_sync():
             self.check_results = [
@@ -210,6 +219,24 @@ class PreflightPanel(PostingPanel):
             ]
             self.combined_fix = offered("combined", combined) if combined and can_edit else {}
 
+    def _checked(self) -> tuple[list[CheckResult], Fix | None]:
+        """Return the results of the checks, and a fix for all problems."""
+        image = self._current
+        if not self.media_id:
+            return [], None
+        if self.is_video:
+            caption = preflight.check(None, self.product, self.caption)
+            if image is None or image.video is None:
+                return [self._inspection_failure or video_preflight.unchecked(), *caption], None
+            points = video_preflight.check(image.video, self.product)
+            return [*points, *caption], video_preflight.combined_fix(image.video, self.product)
+        facts = image.facts if image else None
+        points = preflight.check(facts, self.product, self.caption)
+        if facts is None:
+            failure = [self._inspection_failure] if self._inspection_failure else []
+            return [*failure, *points], None
+        return points, preflight.combined_fix(facts, self.product)
+
     # ------------------------------------------------------------ a fix
 
     @requires(Permission.PUBLISH)
@@ -224,11 +251,11 @@ class PreflightPanel(PostingPanel):
             self.product = fix.product
             return
         original = self._original
-        if original is None or original.original is None:
+        if original is None or not original.can_be_edited:
             return
         self.fixing = fix.label
         operations = self._operations + _colored(fix.operations, content.get("color"))
-        self._start(self._fix, original, original.original, operations)
+        self._start(self._fix, original, operations)
 
     @requires(Permission.PUBLISH)
     def _on_original(self, content: Mapping[str, Any]) -> None:
@@ -240,19 +267,14 @@ class PreflightPanel(PostingPanel):
         seen = content.get("media_id") == self.media_id
         return seen and self._can_edit and not self.fixing
 
-    async def _fix(
-        self,
-        original: PostImage,
-        fetch: Callable[[], Awaitable[bytes]],
-        operations: tuple[Operation, ...],
-    ) -> None:
+    async def _fix(self, original: PostImage, operations: tuple[AnyOperation, ...]) -> None:
         try:
             made = self._made.get((original.media_id, operations))
             if made is None:
-                made = await self._make(original, await fetch(), operations)
+                made = await self._make(original, operations)
         except WondaError as error:
             if self._original is original:
-                self.error = edit_problem(error)
+                self.error = edit_problem(error, "video" if original.is_video else "image")
         else:
             # In the meantime, another image may have been selected, or code may have started a
             # post.
@@ -262,18 +284,30 @@ class PreflightPanel(PostingPanel):
             if self._original is original:
                 self.fixing = ""
 
-    async def _make(
-        self, original: PostImage, data: bytes, operations: tuple[Operation, ...]
-    ) -> PostImage:
-        made = await upload_edit(self._client, original, data, operations)
+    async def _make(self, original: PostImage, operations: tuple[AnyOperation, ...]) -> PostImage:
+        if original.original is not None:
+            data = await original.original()
+            made = await upload_edit(self._client, original, data, operations)
+        else:
+            report = partial(self._show_progress, original, self.fixing)
+            made = await _upload_video_edit(self._client, original, operations, report)
         self._made[original.media_id, operations] = made
         while len(self._made) > MAX_CACHED_EDITS:
             del self._made[next(iter(self._made))]
         return made
 
+    def _show_progress(self, original: PostImage, label: str, share: float) -> None:
+        """Show how much of a video is converted; called from a thread."""
+
+        def show() -> None:
+            if self.fixing and self._original is original:
+                self.fixing = f"{label} ({share:.0%})"
+
+        event_loop.call_soon(show)
+
 
 async def upload_edit(
-    client: AsyncWonda, of: PostImage, data: bytes, operations: tuple[Operation, ...]
+    client: AsyncWonda, of: PostImage, data: bytes, operations: Sequence[AnyOperation]
 ) -> PostImage:
     """Render an edit of an image locally, upload it, and return the new image."""
     made, thumb = await decode_threads.run(
@@ -282,13 +316,38 @@ async def upload_edit(
     media = await client.media.upload(
         made.data,
         name=f"image.{made.format.lower()}",
-        edit={"of": of.media_id, "operations": msgspec.to_builtins(operations)},
+        edit=_edit_record(of, operations),
     )
     facts = ImageInfo(made.width, made.height, made.format, len(made.data))
     return PostImage(media.media_id or "", thumb, facts)
 
 
-def edit_problem(error: WondaError) -> error_alerts.Alert:
+async def _upload_video_edit(
+    client: AsyncWonda,
+    of: PostImage,
+    operations: Sequence[AnyOperation],
+    on_progress: Callable[[float], object],
+) -> PostImage:
+    """Convert a video locally, upload it, and return the new one."""
+    assert of.source is not None  # noqa: S101 - see `can_be_edited`
+    folder = await event_loop.to_thread(partial(tempfile.TemporaryDirectory, prefix="wonda-"))
+    try:
+        target = Path(folder.name, "video.mp4")
+        async with client.media.borrow_file(of.source) as path:
+            steps = msgspec.convert(msgspec.to_builtins(list(operations)), list[VideoOperation])
+            facts = await video_process.convert(path, target, steps, on_progress)
+        thumb = await decode_threads.run(make_card, await video_process.poster(target))
+        media = await client.media.upload(target, edit=_edit_record(of, operations))
+    finally:
+        await event_loop.shield(event_loop.to_thread(folder.cleanup))
+    return PostImage(media.media_id or "", thumb, is_video=True, video=facts)
+
+
+def _edit_record(of: PostImage, operations: Sequence[AnyOperation]) -> dict[str, Any]:
+    return {"of": of.media_id, "operations": msgspec.to_builtins(list(operations))}
+
+
+def edit_problem(error: WondaError, noun: str = "image") -> error_alerts.Alert:
     """Describe an edit that failed, for the panel's alert."""
     if isinstance(error, OutcomeUnknownError):
         why = "It was sent, but no response was received; a copy may be in your Wonda library."
@@ -296,35 +355,36 @@ def edit_problem(error: WondaError) -> error_alerts.Alert:
         problem = error_alerts.error_alert(error)
         why = f"{problem['title']} {problem['text']}"
     return {
-        "title": "The image was not changed.",
+        "title": f"The {noun} was not changed.",
         "text": f"{why} The original is unchanged, and nothing was posted. You can try again.",
         "field": "",
     }
 
 
-def _shown(key: str, fix: Fix, facts: ImageInfo | None) -> dict[str, Any]:
+def _shown(key: str, fix: Fix, size: ImageInfo | VideoFacts | None) -> dict[str, Any]:
     """Return the data that the browser shows of a fix.
 
     ``area`` is the crop within the image, or the canvas, as fractions of the image's size.
     """
     shown: dict[str, Any] = {"key": key, "label": fix.label}
-    if facts is None:
+    if size is None:
         return shown
-    wide, high = facts.width, facts.height
+    wide, high = size.width, size.height
     for operation in fix.operations:
         match operation:
             case Resize(width=wide, height=high):  # a canvas may be added after the crop
                 pass
             case Crop(x=x, y=y, width=width, height=height):
                 at = {"x": x / wide, "y": y / high}
-                size = {"width": width / wide, "height": height / high}
-                shown["area"] = {"kind": "crop", **at, **size}
-            case Pad(width=width, height=height):
-                shown["area"] = {"kind": "pad", "width": width / wide, "height": height / high}
+                part = {"width": width / wide, "height": height / high}
+                shown["area"] = {"kind": "crop", **at, **part}
+            case Pad(width=width, height=height, color=color):
+                part = {"width": width / wide, "height": height / high}
+                shown["area"] = {"kind": "pad", **part, "color": color}
     return shown
 
 
-def _colored(operations: tuple[Operation, ...], color: object) -> tuple[Operation, ...]:
+def _colored(operations: tuple[AnyOperation, ...], color: object) -> tuple[AnyOperation, ...]:
     """Replace the color of an added canvas with the selected one."""
     if not (isinstance(color, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", color)):
         return operations
@@ -353,7 +413,7 @@ def make_card(preview: bytes) -> bytes:
     return create_raster_preview(preview, CARD_PIXELS, CARD_MAX_BYTES).data
 
 
-def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[EditedImage, bytes]:
+def _rendered(data: bytes, operations: tuple[AnyOperation, ...]) -> tuple[EditedImage, bytes]:
     """Apply an edit and create a thumbnail of the result. Slow: run it in a thread."""
     from ...imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when needed
 

@@ -14,7 +14,15 @@ export interface CheckResult {
 export interface Fix {
   key: string;
   label: string;
-  area?: { kind: "crop" | "pad"; x: number; y: number; width: number; height: number } | null;
+  area?: {
+    kind: "crop" | "pad";
+    x: number;
+    y: number;
+    width: number;
+    height: number;
+    /** Of the padding. */
+    color?: string;
+  } | null;
 }
 
 const MARKS = {

@@ -7,7 +7,7 @@ interface Traits {
   fixing: string;
 }
 
-/** Whether images can be changed now. */
+/** Whether the image or video can be changed now. */
 export function useCanFix(): boolean {
   const panel = usePanel<Traits>();
   return panel.get("step") === "editing" && !panel.get("fixing");

@@ -196,8 +196,8 @@ function reasonOf(
   captionFits: boolean,
   own: string,
 ): string {
-  if (!panel.get("media_id")) return "Generate an image first.";
-  if (panel.get("fixing")) return "Uploading the changed image…";
+  if (!panel.get("media_id")) return "Generate an image or a video first.";
+  if (panel.get("fixing")) return "The change is being applied…";
   if (panel.get("accounts_state") === "loading") return "Loading accounts…";
   if (panel.get("accounts_state") === "none") return "Connect an Instagram account first.";
   if (!account) return "Choose an account.";

@@ -18,6 +18,7 @@ interface Traits {
   combined_fix: Partial<Fix>;
   media_id: string;
   is_edited: boolean;
+  is_video: boolean;
   step: string;
   thumb: DataView;
 }
@@ -59,6 +60,7 @@ export function Preflight({ trial }: { trial: Signal<Trial | null> }) {
   const begin = (fix: Fix) => {
     if (!fix.area) return send("fix", { key: fix.key });
     opener.current = box.current && focusedElement(box.current);
+    if (panel.peek("is_video")) color.value = fix.area.color ?? color.value;
     trial.value = { ...fix, mediaId: panel.peek("media_id") };
   };
   const apply = () => {
@@ -118,7 +120,7 @@ export function Preflight({ trial }: { trial: Signal<Trial | null> }) {
         {combined.label ?? ""}
       </Button>
       <p class="wonda-changed" hidden={!panel.get("is_edited")}>
-        This image was edited.
+        {panel.get("is_video") ? "This video was edited." : "This image was edited."}
         <LinkButton off={!isFree} onPress={() => send("original")}>
           Revert to original
         </LinkButton>

@@ -1,0 +1,113 @@
+"""The checks of a video in `PublishForm`, and their fixes."""
+
+import pytest
+from clips import write
+from conftest import sandbox_of, send
+
+import wonda_widgets as ww
+from wonda_widgets.imaging import video, video_process
+from wonda_widgets.models import Media
+
+
+@pytest.fixture(autouse=True)
+def _quick(quick_polls):
+    """Nothing here waits for the pace of a job."""
+
+
+@pytest.fixture
+def wonda():
+    with ww.Wonda.sandbox(seconds=0.02) as client:
+        yield client
+
+
+@pytest.fixture
+def form(wonda, tmp_path, settled):
+    path = write(tmp_path / "clip.mp4", size=(320, 180), fps=12)
+    media = wonda.media.upload(path)
+    made = ww.PublishForm(media, wonda=wonda)
+    settled(lambda: made.thumb and made.accounts_state == "ready")
+    yield made
+    made.close()
+
+
+def titles(form):
+    return [point["title"] for point in form.check_results if point["level"] != "fine"]
+
+
+def press(form, label, **more):
+    fixes = [fix for point in form.check_results for fix in point["fixes"]]
+    fixes += [form.combined_fix] if form.combined_fix else []
+    (key,) = [fix["key"] for fix in fixes if fix["label"] == label]
+    send(form, "fix", key=key, media_id=form.media_id, **more)
+
+
+def uploads(wonda):
+    return [path for _, path in wonda.faults.arrived if path.endswith("/media/upload")]
+
+
+def test_fixes_accumulate_and_the_result_is_posted(form, wonda, settled, tmp_path):
+    original = form.media_id
+    assert titles(form) == [
+        "The video has 12 frames per second.",
+        "The video does not start with its index.",
+        "The video has 320 × 180 pixels.",
+    ]
+    press(form, "Convert to 30 frames per second")
+    settled(lambda: form.is_edited)
+    assert titles(form) == ["The video has 320 × 180 pixels."]
+    [area] = [fix["area"] for point in form.check_results for fix in point["fixes"]]
+    assert (area["kind"], area["width"], area["color"]) == ("pad", 1, "#000000")
+    press(form, "Pad to 9:16", color="#102030")
+    settled(lambda: not titles(form))
+    assert form.fixing == ""
+    assert len(uploads(wonda)) == 3
+    service = sandbox_of(wonda)
+    url = service._media(service.store.media[form.media_id])["url"]
+    made = wonda.media.download(Media(url=url), tmp_path / "made.mp4")
+    assert video.facts(made)[:5] == ("MP4", "h264", "aac", 320, 568)
+    send(form, "publish", media_id=form.media_id)
+    settled(lambda: form.step == "confirming")
+    send(form, "confirm", media_id=form.media_id)
+    settled(lambda: form.posted.get("link"))
+    [post] = sandbox_of(wonda).store.publishes.values()
+    assert (post.body["product"], post.body["mediaId"]) == ("REELS", form.media_id)
+    assert form.media_id != original
+
+
+def test_same_fix_is_uploaded_once_and_the_original_comes_back(form, wonda, settled):
+    original, label = form.media_id, form.combined_fix["label"]
+    assert label == "Convert to 30 frames per second and move the index to the start"
+    ids = set()
+    for _ in range(2):
+        press(form, label)
+        settled(lambda: form.is_edited)
+        ids.add(form.media_id)
+        send(form, "original", media_id=form.media_id)
+        settled(lambda: not form.is_edited)
+        assert form.media_id == original
+    assert len(ids) == 1
+    assert len(uploads(wonda)) == 2
+
+
+def test_failed_conversion_changes_nothing(form, settled, monkeypatch):
+    async def fail(*_):
+        raise ww.UnsafeMediaError("This video cannot be converted.", "It may be damaged.")
+
+    monkeypatch.setattr(video_process, "convert", fail)
+    original = form.media_id
+    press(form, "Convert to 30 frames per second")
+    settled(lambda: form.error)
+    assert form.error["title"] == "The video was not changed."
+    assert "This video cannot be converted." in form.error["text"]
+    assert (form.media_id, form.fixing) == (original, "")
+
+
+def test_progress_of_a_conversion_is_shown(form, settled):
+    seen = []
+    form.observe(lambda change: seen.append(change.new), "fixing")
+    press(form, "Convert to 30 frames per second")
+    settled(lambda: form.is_edited)
+    assert seen[0] == "Convert to 30 frames per second"
+    assert any("%" in text for text in seen)
+    assert seen[-1] == ""
+    assert len(seen) <= 13

@@ -294,6 +294,12 @@ class AsyncMedia:
         """
         from ..imaging import decode, decode_threads  # noqa: PLC0415 - Pillow is loaded when an image is there
 
+        arguments.require_type(media, Media, "a Media object")
+        if media.is_video:
+            raise UnsafeMediaError(
+                "This is a video, not an image.",
+                "wonda.media.download(media, path) writes it to a file.",
+            )
         data = await self.download(media)
         return await decode_threads.run(decode.full_size, data)
 

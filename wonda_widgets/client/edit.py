@@ -34,7 +34,7 @@ from ..imaging.operations import (
     Text,
 )
 from ..imaging.save_original import file_name
-from ..models import Media
+from ..models import Media, require_image
 from ..utils import event_loop
 from . import selection
 from .wonda_cli import cli
@@ -99,6 +99,8 @@ class Edit:
         operations: Iterable[Any] = (),
     ) -> None:
         self.media = source if isinstance(source, Media) else None
+        if self.media is not None:
+            require_image(self.media, "edited")
         self._data = data if isinstance(source, Media) else read_source(source, None).data
         self._wonda = None if wonda is None else selection.as_async(wonda)
         self._original: EditedImage | None = None

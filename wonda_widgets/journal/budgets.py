@@ -136,7 +136,7 @@ class Budget:
             if price > left + 1e-9:
                 raise InvalidInputError(
                     "budget",
-                    f"This image costs about ${price:.2f}, but only ${max(0.0, left):.2f} of the "
+                    f"This costs about ${price:.2f}, but only ${max(0.0, left):.2f} of the "
                     f"${self.usd:.2f} budget is left.",
                     "Choose a cheaper image, or use a larger budget.",
                 )

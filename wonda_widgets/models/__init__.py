@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from .formatting import MAX_LINE_LENGTH, MAX_MESSAGE_LENGTH, format_duration, one_line
 from .job_status import TERMINAL_STATUSES
+from .media_kind import require_image
 from .parsing import find_permalink, parse, parse_timestamp
 from .snapshot import Snapshot
 from .wire_types import (
@@ -59,4 +60,5 @@ __all__ = [
     "one_line",
     "parse",
     "parse_timestamp",
+    "require_image",
 ]

@@ -13,6 +13,7 @@ import traitlets
 from ..errors import WondaError
 from ..imaging import decode_threads
 from ..jobs.job import Job
+from ..models import require_image
 from ..publishing import preflight
 from ..publishing.limits import MIN_SLIDES, check_slide_count
 from ..utils import event_loop
@@ -119,9 +120,11 @@ class CarouselForm(PostingPanel):
         Raises
         ------
         InvalidInputError
-            For fewer than 2 or more than 10 images.
+            For fewer than 2 or more than 10 images, or for a video.
         """
         check_slide_count(len(chosen))
+        for image in chosen:
+            require_image(image.media, "part of a carousel here")
         if self.step in {"sending", "running", "unknown", "checking"}:
             self._next = chosen
             return

@@ -15,6 +15,7 @@ from ..client import selection
 from ..errors import InvalidInputError
 from ..imaging import decode_threads
 from ..imaging.operations import Encode, Operation, Text
+from ..models import require_image
 from ..utils import event_loop
 from ._shared import edit_rendering, formatting
 from ._shared.edit_rendering import RenderRequest
@@ -242,6 +243,7 @@ class EditForm(Panel):
             if data is None:
                 if media is None:
                     raise InvalidInputError("media", "There is no image.", "Pass media or data.")  # noqa: TRY301
+                require_image(media, "edited")
                 data = await self._client.media.download(media)
             edit, fonts = await decode_threads.run(edit_rendering.open_edit, media, data, name)
         except Exception:

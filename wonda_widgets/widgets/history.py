@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..client import selection
-from ..errors import InvalidInputError
+from ..models import require_image
 from ..utils import suggestions
 from ._parts.publish_forms import PublishForms
 from ._shared.permissions import Permission
@@ -104,10 +104,7 @@ class History(PublishForms):
         self._reveal(self.studio)
 
     def _animate(self, media: Media) -> None:
-        if media.is_video:
-            raise InvalidInputError(
-                "image", "This is already a video.", "Select an image to animate."
-            )
+        require_image(media, "animated")
         self.studio.prompt_form.animate(media)
         self._reveal(self.studio)
 

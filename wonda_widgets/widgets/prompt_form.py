@@ -10,7 +10,7 @@ import traitlets
 
 from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
 from ..journal import budgets
-from ..models import parameters, prompt_requirement, reference_limits
+from ..models import parameters, prompt_requirement, reference_limits, require_image
 from ..utils import event_loop, suggestions
 from ._shared import error_alerts, formatting
 from ._shared.frontend import view
@@ -155,7 +155,13 @@ class PromptForm(ReferencesPanel):
         media : Media
         thumb : bytes, optional
             A thumbnail to show.
+
+        Raises
+        ------
+        InvalidInputError
+            If the media is a video.
         """
+        require_image(media, "animated")
         if self.state == "loading":
             self._after_loading = lambda: self.animate(media, thumb=thumb)
             return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..client import selection
 from ..jobs.matrix.matrix import DEFAULT_CONCURRENCY
+from ..models import require_image
 from ..utils import event_loop, suggestions
 from ._parts.composite import columns
 from ._parts.lab_form import DEFAULT_BUDGET, LabForm
@@ -33,19 +34,21 @@ EDIT = Permission.EDIT
 class PromptLab(PublishForms):
     """A panel that generates every combination of placeholder values, models and parameters.
 
-    The plan and its price are shown before anything is generated. Images appear in the grid as they
-    are generated; select several to compare them, or one to publish it.
+    The plan and its price are shown before anything is generated. Results appear in the grid as
+    they are generated; select several to compare them, or one to publish it.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
         By default, a client with the key from the environment, or a sandbox.
+    kind : str
+        What is generated: ``"image"`` or ``"video"``.
     template : str
         A prompt with ``{placeholders}``.
     values : dict of str to list of str
         The values of each placeholder.
     models : str or list of str
-        Model keys; by default the service's first model.
+        Model keys; by default the service's first model of that kind.
     params : dict
         The value of each parameter, or a list of values.
     budget : float
@@ -75,6 +78,7 @@ class PromptLab(PublishForms):
         self,
         wonda: Wonda | AsyncWonda | None = None,
         *,
+        kind: str = "image",
         template: str = "",
         values: Mapping[str, Sequence[str]] | None = None,
         models: Sequence[str] | str = (),
@@ -89,6 +93,7 @@ class PromptLab(PublishForms):
         client, owned = selection.choose(wonda)
         common: dict[str, Any] = {"wonda": client, "banner": False}
         self.form = LabForm(
+            kind=kind,
             template=template,
             values=values,
             models=models,
@@ -167,6 +172,7 @@ class PromptLab(PublishForms):
             self.gallery.group_by = varied[0]
 
     def _edit(self, image: GeneratedImage) -> None:
+        require_image(image.media, "edited")
         self._reveal(self.edit_form, back=self.gallery)
         on_media = partial(self._use_edited, image)
         self.edit_form.reopen(image.media, image.request, on_media=on_media)

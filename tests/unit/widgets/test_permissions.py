@@ -129,7 +129,7 @@ TRAITS = {
     },
     "PromptForm": dict.fromkeys(("prompt", "kind", "model", "params"), GENERATE),
     "LabForm": dict.fromkeys(
-        ("template", "values", "models", "params", "budget", "max_concurrency"), GENERATE
+        ("kind", "template", "values", "models", "params", "budget", "max_concurrency"), GENERATE
     ),
     "EditForm": dict.fromkeys(("tool", "draft"), EDIT),
     "Gallery": dict.fromkeys(

@@ -8,7 +8,9 @@ from conftest import KEY, sandbox_of, send
 
 import wonda_widgets as ww
 from wonda_widgets.api.video_files import VideoFiles
+from wonda_widgets.client.edit import Edit
 from wonda_widgets.utils import event_loop
+from wonda_widgets.widgets._parts.lab_form import SEEN
 from wonda_widgets.widgets._shared import video_panel
 
 PARAMS = {"duration": 3, "aspectRatio": "9:16"}
@@ -343,3 +345,70 @@ def test_copies_that_nobody_reads_are_limited(monkeypatch):
         await files.aclose()
 
     event_loop.run_blocking(work())
+
+
+@pytest.mark.parametrize(
+    ("cls", "given", "sentence"),
+    [
+        (ww.EditForm, lambda clip: clip.media, "A video cannot be edited."),
+        (ww.CarouselForm, lambda clip: [clip, clip], "A video cannot be part of a carousel here."),
+    ],
+)
+def test_panel_for_images_refuses_a_video(wonda, job, panel, settled, cls, given, sentence):
+    job.wait()
+    [clip] = wonda.history.search(kind="video")
+    made = panel(cls, given(clip), wonda=wonda)
+    settled(lambda: made.error)
+    assert sentence in f"{made.error['title']} {made.error['text']}"
+
+
+def test_video_is_no_start_image_and_no_reference(wonda, job, panel):
+    form = panel(ww.PromptForm, wonda=wonda)
+    clip = job.wait().media
+    with pytest.raises(ww.InvalidInputError, match="cannot be a reference image"):
+        form.add_reference(clip)
+    with pytest.raises(ww.InvalidInputError, match="cannot be animated"):
+        form.animate(clip)
+    with pytest.raises(ww.InvalidInputError, match="cannot be edited"):
+        Edit(clip, wonda=wonda)
+    with pytest.raises(ww.UnsafeMediaError, match="This is a video"):
+        wonda.media.open(clip)
+
+
+def test_lab_generates_videos(wonda, panel, settled):
+    lab = panel(
+        ww.PromptLab,
+        wonda=wonda,
+        kind="video",
+        template="A {subject}",
+        values={"subject": ["sail", "kite"]},
+        budget=50,
+    )
+    settled(lambda: lab.form.plan.get("count"))
+    assert lab.form.models == ["seedance-2"]
+    assert (lab.form.plan["kind"], lab.form.plan["count"]) == ("video", 2)
+    seen = {name: lab.form.plan[name] for name in SEEN}
+    send(lab.form, "run_now", form={}, **seen)
+    settled(lambda: lab.form.state == "ready" and lab.matrix and lab.matrix.state == "done")
+    assert [image.media.is_video for image in wonda.history.search()] == [True, True]
+    lab.form.kind = "image"
+    settled(lambda: lab.form.models == ["nano-banana-2"])
+    settled(lambda: lab.form.plan["kind"] == "image")
+    with pytest.raises(ww.InvalidInputError, match="cannot be edited"):
+        lab._edit(wonda.history.search()[0])
+
+
+def test_unfinished_plan_of_videos_is_offered(wonda, panel, settled):
+    values = {"subject": ["sail", "kite", "lake", "tree"]}
+    matrix = wonda.videos.matrix("A {subject}", values, "seedance-2", max_concurrency=1)
+    matrix.start()
+    settled(lambda: matrix.progress.succeeded)
+    matrix.stop()
+    settled(lambda: not matrix.progress.running)
+    left = matrix.progress.waiting
+    lab = panel(ww.PromptLab, wonda=wonda)
+    settled(lambda: lab.form.unfinished_plan)
+    assert f"{left} of 4 videos left" in lab.form.unfinished_plan
+    send(lab.form, "open_plan")
+    settled(lambda: lab.form.kind == "video")
+    assert lab.form.template == "A {subject}"

@@ -252,6 +252,7 @@ const LAB = {
   template: "A {x}",
   placeholders: ["x"],
   values: { x: ["a"] },
+  kind: "image",
   available_models: [{ ...MODEL, fields: [] }],
   models: ["m"],
   params: {},

@@ -53,11 +53,11 @@ class PlanBudget:
             )
         # A sum of prices has rounding errors.
         if self.spent + price.usd > self.usd + 1e-9:
-            images = "1 image costs" if len(cells) == 1 else f"{len(cells)} images cost"
+            plan = "1 result costs" if len(cells) == 1 else f"{len(cells)} results cost"
             spent = f", after up to ${self.spent:.2f} already spent" if self.spent else ""
             raise InvalidInputError(
                 "budget",
-                f"{images} about ${price.usd:.2f}{spent}; the budget is ${self.usd:.2f}.",
+                f"{plan} about ${price.usd:.2f}{spent}; the budget is ${self.usd:.2f}.",
                 "Use fewer values or raise the budget.",
             )
 

@@ -67,7 +67,7 @@ class MatrixRequest(
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The images to generate.
+    """The images or videos to generate.
 
     Attributes
     ----------
@@ -97,6 +97,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def __len__(self) -> int:
         return len(self.cells)
+
+    @property
+    def kind(self) -> str:
+        """What is generated: ``"image"`` or ``"video"``."""
+        return "video" if self.path else "image"
 
     @property
     def request(self) -> MatrixRequest:
@@ -182,7 +187,7 @@ def make_plan(
         If an argument is missing, duplicated or not available; `field` names the argument.
     """
     if not isinstance(template, str) or not template.strip():
-        raise InvalidInputError("template", "The prompt template is empty.", "Describe an image.")
+        raise InvalidInputError("template", "The prompt template is empty.", "Describe the result.")
     arguments.require_type(values, Mapping, "a dict of values per placeholder")
     arguments.require_type(params, Mapping, "a dict of values per parameter")
     placeholder_values = _placeholder_values(template, values)
@@ -320,7 +325,7 @@ def _refuse_duplicates(field: str, name: str, elements: list[Any]) -> None:
         key = (isinstance(value, bool), value)  # 1 and 1.0 make the same request; True does not
         if key in seen:
             raise InvalidInputError(
-                field, f"{name} has “{value}” twice.", "The same image would be charged twice."
+                field, f"{name} has “{value}” twice.", "The same request would be charged twice."
             )
         seen.append(key)
 
@@ -366,7 +371,7 @@ def _check_size(factors: list[list[Any]]) -> None:
     if count > MAX_IMAGES:
         raise InvalidInputError(
             "values",
-            f"This plan has more than {MAX_IMAGES:,} images.",
+            f"This plan has more than {MAX_IMAGES:,} combinations.",
             "Use fewer values, or split the plan.",
         )
 
@@ -386,7 +391,7 @@ def _notes(
         if without and len(values) > 1:
             label = parameters.humanize(name).lower()
             notes.append(
-                f"{_enumerate(without)} has no {label}, so it generates one image for all values."
+                f"{_enumerate(without)} has no {label}, so it generates one result for all values."
             )
     return notes
 
@@ -395,7 +400,7 @@ def _duplicates_note(count: int) -> list[str]:
     if not count:
         return []
     noun, verb = ("combination", "repeats") if count == 1 else ("combinations", "repeat")
-    return [f"{count} more {noun} {verb} another image’s request and will not be generated."]
+    return [f"{count} more {noun} {verb} another request and will not be generated."]
 
 
 def _enumerate(names: list[str]) -> str:

@@ -322,8 +322,8 @@ class MatrixRunner:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            logs.log_exception(_log, "An image of %r failed", self, error=error)
-            self._halt(WondaError(f"Generating an image failed: {type(error).__name__}: {error}."))
+            logs.log_exception(_log, "A cell of %r failed", self, error=error)
+            self._halt(WondaError(f"The run failed: {type(error).__name__}: {error}."))
         self._fill()
         if self.state == "stopped" and not self._tasks:
             self._notify(None)

@@ -1,4 +1,4 @@
-"""`LabForm`: a prompt template, the plan and price of its images, and the `Run` button."""
+"""`LabForm`: a prompt template, the plan and price of its results, and the `Run` button."""
 
 from __future__ import annotations
 
@@ -19,38 +19,39 @@ from .._shared import error_alerts, formatting, gallery_items
 from .._shared.frontend import view
 from .._shared.panel import Panel
 from .._shared.permissions import Permission, requires
-from ..prompt_form import PRICE_DELAY_SECONDS, shown
+from ..prompt_form import KINDS, PRICE_DELAY_SECONDS, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ...client.wonda_client import AsyncWonda, Wonda
-    from ...models import GenerationModel
 
 DEFAULT_BUDGET = 2.50  # US dollars
 
-UNCHECKED_NOTE = "You chose to continue: earlier images may be generated and charged again."
+UNCHECKED_NOTE = "You chose to continue: earlier results may be generated and charged again."
 
 #: Traits that the browser sets, and that a click on `Run` sends along.
-FORM_TRAITS = ("template", "values", "models", "params", "budget", "max_concurrency")
+FORM_TRAITS = ("kind", "template", "values", "models", "params", "budget", "max_concurrency")
 
 #: What the click names of the plan that the user saw; it runs nothing if that has changed.
 SEEN = ("action", "count", "usd", "run")
 
 
 class LabForm(Panel):
-    """A form that plans images from a prompt template and its values, and runs the plan.
+    """A form that plans images or videos from a prompt template and its values, and runs the plan.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
         By default a client with the key from the environment, or a sandbox.
+    kind : str
+        What is generated: ``"image"`` or ``"video"``.
     template : str
         A prompt with ``{placeholders}``.
     values : dict of str to list of str
         The values of each placeholder.
     models : str or list of str
-        Model keys; by default the service's first model.
+        Model keys; by default the service's first model of that kind.
     params : dict
         The value of each parameter, or a list of values.
     budget : float
@@ -62,6 +63,8 @@ class LabForm(Panel):
     _panel = view("lab_form")
     _browser_traits = dict.fromkeys(FORM_TRAITS, Permission.GENERATE)
 
+    kind = traitlets.Enum(KINDS, "image").tag(sync=True)
+    """What is generated: ``"image"`` or ``"video"``."""
     template = traitlets.Unicode("").tag(sync=True)
     placeholders = traitlets.List(traitlets.Unicode()).tag(sync=True)
     values: Any = traitlets.Dict(traitlets.List(traitlets.Unicode())).tag(sync=True)
@@ -73,9 +76,9 @@ class LabForm(Panel):
     """US dollars, as typed."""
     max_concurrency = traitlets.Int(DEFAULT_CONCURRENCY, min=1, max=MAX_CONCURRENCY).tag(sync=True)
     plan = traitlets.Dict().tag(sync=True)
-    """``count`` (images still to generate), ``requested`` (images requested before),
+    """``kind``, ``count`` (results still to generate), ``requested`` (those requested before),
     ``action`` (``"run"``; or, for the plan that was run last, ``"resume"``, ``"retry"``,
-    ``"repeat"``, or ``"check"`` if only unknown images are left), ``run`` (the number of runs
+    ``"repeat"``, or ``"check"`` if only unknown ones are left), ``run`` (the number of runs
     before), ``factors``, ``prices``, ``usd``, ``budget``, ``share`` of the budget, ``notes``;
     ``problem`` if it cannot run; and ``is_stale`` if the rest is about an earlier plan."""
     state = traitlets.Unicode("loading").tag(sync=True)
@@ -87,6 +90,7 @@ class LabForm(Panel):
         self,
         wonda: Wonda | AsyncWonda | None = None,
         *,
+        kind: str = "image",
         template: str = "",
         values: Mapping[str, Sequence[str]] | None = None,
         models: Sequence[str] | str = (),
@@ -102,12 +106,12 @@ class LabForm(Panel):
         self._planning: asyncio.Task[None] | None = None
         self._plan_listeners: list[Callable[[Matrix], object]] = []
         self._run_listeners: list[Callable[[Matrix], object]] = []
-        self._models: list[GenerationModel] = []
         amount = check_amount(budget)
         if template:
             planning.check_names(template, values or {})
         super().__init__(
             wonda,
+            kind=kind,
             template=template,
             values={
                 name: planning.as_list(f"values.{name}", f"{{{name}}}", choices)
@@ -122,6 +126,7 @@ class LabForm(Panel):
             max_concurrency=plain_values.to_plain(max_concurrency),
             **traits,
         )
+        self.observe(lambda _: event_loop.call_soon(self._select_models), "kind")
         self.observe(lambda _: event_loop.call_soon(self._update_plan_soon), list(FORM_TRAITS))
         event_loop.call_soon(self._load)
 
@@ -156,28 +161,40 @@ class LabForm(Panel):
 
     async def _load_models(self) -> None:
         try:
-            self._models = (await self._client.capabilities()).image_models
+            offered = await self._client.capabilities()
         except Exception:
             self.state = "unavailable"
             raise
         with self.hold_sync():
             self.error = None
             self.available_models = [
-                shown(model, parameters.form_fields(model.params)) for model in self._models
+                shown(model, parameters.form_fields(model.params), kind)
+                for kind, models in (
+                    ("image", offered.image_models),
+                    ("video", offered.video_models),
+                )
+                for model in models
             ]
-            if not self.models and self._models:
-                self.models = [self._models[0].key]
+            if not self.models:
+                self._select_models()
             self.state = "ready"
         self._update_plan_soon()
         await self._find_unfinished_plan()
 
+    def _select_models(self) -> None:
+        """Select the first model of the kind if none of that kind is selected."""
+        keys = [model["key"] for model in self.available_models if model["kind"] == self.kind]
+        if keys and not any(key in keys for key in self.models):
+            self.models = keys[:1]
+
     async def _find_unfinished_plan(self) -> None:
         """Offer to open a plan that an earlier kernel did not finish."""
-        for matrix in await self._client.images.unfinished():
+        client = self._client
+        for matrix in [*await client.images.unfinished(), *await client.videos.unfinished()]:
             plan = matrix.plan
             if not plan.attachments and self.state != "running":
                 self._unfinished_plan = plan
-                count = f"{len(plan)} image{'' if len(plan) == 1 else 's'}"
+                count = f"{len(plan)} {plan.kind}{'' if len(plan) == 1 else 's'}"
                 pending = len(plan) - matrix.already_requested
                 price = formatting.format_price(matrix.price.usd, matrix.price.credits)
                 cost = f" Price: {price}." if price else ""
@@ -224,13 +241,15 @@ class LabForm(Panel):
         accepted = {
             field["name"]
             for model in self.available_models
-            if model["key"] in self.models
+            if model["kind"] == self.kind and model["key"] in self.models
             for field in model["fields"]
         }
         params = {
             name: choices for name, choices in self.params.items() if choices and name in accepted
         }
-        return await self._client.images.matrix(
+        client = self._client
+        make = client.videos.matrix if self.kind == "video" else client.images.matrix
+        return await make(
             self.template,
             values,
             self.models,
@@ -304,6 +323,7 @@ class LabForm(Panel):
             requested = len(plan) - count
         usd = price.usd
         return {
+            "kind": plan.kind,
             "count": count,
             "requested": requested,
             "action": action,
@@ -435,6 +455,7 @@ class LabForm(Panel):
             return
         self._on_dismiss_plan(None)
         with self.hold_sync():
+            self.kind = plan.kind
             self.template = plan.template
             self.placeholders = list(plan.values)
             self.values = plan.values

@@ -26,7 +26,7 @@ from ...errors import (
     WondaError,
 )
 from ...imaging import decode_threads
-from ...models import Media
+from ...models import Media, require_image
 from ...utils import event_loop
 from . import error_alerts, formatting
 from .panel import Panel
@@ -130,10 +130,12 @@ class ReferencesPanel(Panel):
         Raises
         ------
         InvalidInputError
-            If the source cannot be read, is larger than 30 MB, or is a `Media` without an ID.
+            If the source cannot be read, is larger than 30 MB, or is a video or a `Media` without
+            an ID.
         """
         if isinstance(source, Media):
             media = source
+            require_image(media, "a reference image")
             if not media.media_id:
                 raise InvalidInputError(
                     "references", "This media has no media ID.", "Pass its bytes or its path."

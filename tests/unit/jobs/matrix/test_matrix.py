@@ -102,7 +102,7 @@ def test_async_iteration(tmp_path, quick_polls):  # noqa: ARG001
 
 def test_plan_over_budget_sends_nothing(wonda):
     planned = matrix(wonda, budget=0.20)
-    with pytest.raises(ww.InvalidInputError, match=r"6 images cost about \$0.24; the budget is"):
+    with pytest.raises(ww.InvalidInputError, match=r"6 results cost about \$0.24; the budget is"):
         planned.wait()
     assert made_at_the_service(wonda) == []
     assert matrix(wonda, budget=0.24).wait()
@@ -424,7 +424,7 @@ def test_price_is_updated_before_start(wonda, settled):
     second = matrix(wonda, budget=0.21)
     assert second.already_requested
     first.wait()
-    with pytest.raises(ww.InvalidInputError, match=r"6 images cost about \$0.24"):
+    with pytest.raises(ww.InvalidInputError, match=r"6 results cost about \$0.24"):
         second.wait()
     assert len(made_at_the_service(wonda)) == 6
     assert wonda.images.unfinished() == []

@@ -57,15 +57,13 @@ def test_unsupported_parameters_are_dropped_per_model():
         ("nano-banana-2", {"resolution": "2K"}),
         ("z-image", {}),
     ]
-    assert made.notes == ["Z-Image has no resolution, so it generates one image for all values."]
+    assert made.notes == ["Z-Image has no resolution, so it generates one result for all values."]
 
 
 def test_equal_combinations_are_merged_and_reported():
     made = plan("A {a}{b}", {"a": ["x", "xy"], "b": ["yz", "z"]})
     assert [cell.prompt for cell in made.cells] == ["A xyz", "A xz", "A xyyz"]
-    assert made.notes == [
-        "1 more combination repeats another image’s request and will not be generated."
-    ]
+    assert made.notes == ["1 more combination repeats another request and will not be generated."]
 
 
 @given(st.text(max_size=60), st.dictionaries(st.text(min_size=1), st.text()))
@@ -125,7 +123,7 @@ def test_any_template_is_filled_or_reported(template, values):
                 }
             },
             "values",
-            "more than 1,000 images",
+            "more than 1,000 combinations",
         ),
     ],
 )

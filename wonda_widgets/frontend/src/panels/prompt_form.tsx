@@ -13,9 +13,10 @@ import { isSubmit, useHotkeys } from "../runtime/keys";
 import { AlertBox } from "../ui/alert";
 import { Button } from "../ui/button";
 import { Field } from "../ui/field";
+import { KindChoice } from "../ui/kind_choice";
 import { Parameter } from "../ui/parameter";
 import { References, type ReferenceTraits } from "../ui/references";
-import { Segments, Select } from "../ui/select";
+import { Select } from "../ui/select";
 
 interface Traits extends ReferenceTraits {
   prompt: string;
@@ -23,11 +24,6 @@ interface Traits extends ReferenceTraits {
   price: string;
   state: "loading" | "unavailable" | "ready" | "sending" | "running" | "unknown";
 }
-
-const KINDS: { value: ModelSpec["kind"]; label: string }[] = [
-  { value: "image", label: "Image" },
-  { value: "video", label: "Video" },
-];
 
 const PLACEHOLDERS = {
   image: "Describe the image: subject, light, lens, mood",
@@ -58,9 +54,6 @@ export function PromptForm() {
   const kind = panel.get("kind");
   const models = all.filter((model) => model.kind === kind);
   const chosen = selectedModel(all, kind, panel.get("model"));
-  const kinds = KINDS.map(({ value }) => value).filter((value) =>
-    all.some((model) => model.kind === value),
-  );
   const params = panel.get("params");
   const place = useErrorPlace(chosen);
   const register = useMemo(
@@ -132,19 +125,12 @@ export function PromptForm() {
   const alertAt = (name: string) => place === name && alert;
   return (
     <>
-      {kinds.length > 1 && (
-        <Field label="Output">
-          {(control) => (
-            <Segments
-              {...control}
-              options={KINDS.filter(({ value }) => kinds.includes(value))}
-              value={kind}
-              disabled={state === "loading" || state === "unavailable"}
-              onChange={selectKind}
-            />
-          )}
-        </Field>
-      )}
+      <KindChoice
+        models={all}
+        value={kind}
+        disabled={state === "loading" || state === "unavailable"}
+        onChange={selectKind}
+      />
       <Field
         name="prompt"
         label={needsPrompt ? "Prompt" : "Prompt (optional)"}

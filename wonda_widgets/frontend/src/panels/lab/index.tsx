@@ -12,12 +12,14 @@ import { isSubmit, useHotkeys } from "../../runtime/keys";
 import { AlertBox } from "../../ui/alert";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
+import { KindChoice } from "../../ui/kind_choice";
 import { ListField } from "../../ui/list_field";
 import { PlanTable } from "./plan_table";
 import { TemplateInput } from "./template_input";
 import type { LabTraits, Plan } from "./traits";
 
 const FORM_TRAITS = [
+  "kind",
   "template",
   "values",
   "models",
@@ -38,17 +40,25 @@ export function LabForm() {
 
   const state = panel.get("state");
   const plan = panel.get("plan");
+  const kind = panel.get("kind");
   const models = panel.get("models");
-  const chosen = panel.get("available_models").filter(({ key }) => models.includes(key));
+  const offered = panel.get("available_models").filter((model) => model.kind === kind);
+  const chosen = offered.filter(({ key }) => models.includes(key));
   const fields = mergeFields(chosen);
   const problem = useProblem(fields, template);
 
-  const hasImages = plan.count > 0 || plan.requested > 0;
+  const latest = useRef<Record<string, string[]>>({}); // the selected models, by kind
+  const selectKind = (next: LabTraits["kind"]) => {
+    latest.current[kind] = panel.peek("models");
+    panel.set({ kind: next, models: latest.current[next] ?? [] }); // else the kernel selects one
+  };
+
+  const hasResults = plan.count > 0 || plan.requested > 0;
   const isReady =
     plan.action !== "check" &&
     !plan.is_stale &&
     state === "ready" &&
-    hasImages &&
+    hasResults &&
     !plan.problem &&
     !delivery.waiting &&
     !template.isUnsent;
@@ -73,6 +83,12 @@ export function LabForm() {
   return (
     <>
       <UnfinishedPlan />
+      <KindChoice
+        models={panel.get("available_models")}
+        value={kind}
+        disabled={state !== "ready"}
+        onChange={selectKind}
+      />
       <Field
         label="Prompt template"
         help="Use {subject} for a variable part. Press Enter to add a value, or paste one per line."
@@ -98,10 +114,8 @@ export function LabForm() {
         <ListField
           label="Models"
           values={models}
-          options={panel.get("available_models").map(({ key }) => key)}
-          textOf={(key) =>
-            panel.peek("available_models").find((model) => model.key === key)?.name ?? String(key)
-          }
+          options={offered.map(({ key }) => key)}
+          textOf={(key) => offered.find((model) => model.key === key)?.name ?? String(key)}
           error={problem.at("models")}
           onChange={(values) => panel.set({ models: values as string[] })}
         />
@@ -124,7 +138,7 @@ export function LabForm() {
           />
         ))}
       </div>
-      <PlanTable hidden={!hasImages} />
+      <PlanTable hidden={!hasResults} />
       <div class="wonda-pair wonda-always">
         <Field label="Budget per run ($)" invalid={problem.place === "budget"}>
           {(control) => (
@@ -171,7 +185,7 @@ export function LabForm() {
 function buttonText(state: string, { action, count, requested }: Plan): string {
   if (state === "running") return "Running…";
   if (action === "retry") return `Retry ${count} failed`;
-  if (action === "check") return "Check the unknown images";
+  if (action === "check") return "Check the unknown results";
   if (action === "resume") return count ? `Resume: ${count} left` : "Resume";
   if (!count) return requested ? "Show results" : "Run";
   return action === "repeat" ? `Generate ${count} more` : `Run ${count}`;

@@ -1,4 +1,4 @@
-// How many images a plan has, what they cost, and how much of the budget that is.
+// How many images or videos a plan has, what they cost, and how much of the budget that is.
 
 import { usePanel } from "../../runtime/context";
 import { classes } from "../../runtime/dom";
@@ -19,6 +19,7 @@ export function PlanTable({ hidden }: { hidden: boolean }) {
     share,
     notes = [],
     is_stale,
+    kind = "image",
   } = panel.get("plan");
   const all = count + requested;
   const isMixed = prices.length > 1;
@@ -31,7 +32,8 @@ export function PlanTable({ hidden }: { hidden: boolean }) {
             <th scope="row">{factors}</th>
             <td>
               <strong>
-                {all} image{all === 1 ? "" : "s"}
+                {all} {kind}
+                {all === 1 ? "" : "s"}
               </strong>
             </td>
           </tr>
@@ -53,7 +55,7 @@ export function PlanTable({ hidden }: { hidden: boolean }) {
           {prices.slice(0, MAX_PRICES).map((price) => (
             <tr key={price.text}>
               <th scope="row">
-                {isMixed ? `Price per image (${price.count} images)` : "Price per image"}
+                {isMixed ? `Price per ${kind} (${price.count} ${kind}s)` : `Price per ${kind}`}
               </th>
               <td>{price.text.replace(/^about /, "")}</td>
             </tr>

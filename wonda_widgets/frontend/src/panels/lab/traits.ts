@@ -5,6 +5,7 @@ import type { Alert } from "../../runtime/panel";
 
 /** A plan with its price. */
 export interface Plan {
+  kind: "image" | "video";
   count: number;
   requested: number;
   factors: string;
@@ -21,6 +22,7 @@ export interface Plan {
 }
 
 export interface LabTraits {
+  kind: "image" | "video";
   template: string;
   placeholders: string[];
   values: Record<string, string[]>;

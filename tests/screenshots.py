@@ -68,6 +68,22 @@ wonda.faults.add("GET", "/instagram/publishes", 503, times=999)
 studio = ww.Studio(wonda, prompt="A quiet harbor at dawn", caption="Made with Wonda")
 studio"""
 
+VIDEO = """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.3, seed=4)
+params = {"aspectRatio": "16:9", "duration": 3}
+studio = ww.Studio(wonda, kind="video", model="kling_3_pro", prompt="A quiet harbor at dawn",
+                   params=params, notify=True)
+studio"""
+
+VIDEO_LAB = """import wonda_widgets as ww
+lab = ww.PromptLab(
+    ww.Wonda.sandbox(seconds=0.3, seed=4),
+    kind="video",
+    template="A {subject} at dawn",
+    values={"subject": ["quiet harbor", "mountain lake"]},
+)
+lab"""
+
 WIDTHS = (400, 1200)
 
 
@@ -257,6 +273,54 @@ def unchecked(page: Page) -> Iterator[str]:
     yield "2-posted"
 
 
+def video(page: Page) -> Iterator[str]:
+    """From a prompt to a video, a fix of it, and a reel; then an animated image."""
+    generate = page.get_by_role("button", name="Generate")
+    page.get_by_text("about $").first.wait_for()
+    yield "1-empty"
+    generate.click()
+    page.get_by_text("in_progress", exact=True).wait_for()
+    yield "2-running"
+    page.locator("video").first.wait_for()
+    page.get_by_role("button", name="Pad to 9:16").wait_for()
+    page.wait_for_timeout(1500)
+    yield "3-video"
+    page.get_by_role("button", name="Pad to 9:16").click()
+    page.get_by_role("button", name="Apply padding").wait_for()
+    yield "4-pad"
+    page.get_by_role("button", name="Apply padding").click()
+    page.get_by_text("This video was edited.").wait_for()
+    page.wait_for_timeout(1000)
+    page.get_by_role("button", name="Publish", exact=True).click()
+    page.get_by_role("button", name="Publish now").wait_for()
+    yield "5-confirm"
+    page.get_by_role("button", name="Publish now").click()
+    page.get_by_role("link", name="View post").wait_for()
+    yield "6-posted"
+    page.get_by_role("combobox", name="Output").select_option("image")
+    generate.click()
+    page.get_by_role("button", name="Animate").click()
+    page.wait_for_timeout(1000)
+    yield "7-animate"
+
+
+def video_lab(page: Page) -> Iterator[str]:
+    """A plan of two videos, enlarged and compared."""
+    page.get_by_role("button", name="Run 2").wait_for()
+    page.wait_for_timeout(500)
+    yield "1-plan"
+    page.get_by_role("button", name="Run 2").click()
+    page.get_by_text("2 of 2").first.wait_for()
+    page.wait_for_timeout(1500)
+    yield "2-made"
+    page.locator(".wonda-card").first.focus()
+    for key in ("Space", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_timeout(2500)
+    yield "3-compare"
+
+
 class Scene(NamedTuple):
     """A cell, and what is done with the panel that it shows."""
 
@@ -270,6 +334,8 @@ SCENES = {
     "history": Scene(HISTORY, history),
     "posts": Scene(POSTS, posts),
     "unchecked": Scene(UNCHECKED, unchecked),
+    "video": Scene(VIDEO, video),
+    "video_lab": Scene(VIDEO_LAB, video_lab),
 }
 
 

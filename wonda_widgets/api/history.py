@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..export.storyboard import Shows
     from ..export.timeline import ImageTimeline
+    from ..models import Media
     from .accounts import AsyncAccounts
     from .media import AsyncMedia
 
@@ -304,12 +305,14 @@ class AsyncHistory:
     async def edited(self, media_id: str) -> bytes:
         """Download an edit, or any other media in the library, by its media ID.
 
+        Of a video, the first frame is returned, see `poster`.
+
         Raises
         ------
         UnsafeMediaError, APIError, ServiceUnreachableError
             See `media.download`; also raised if the library returns no address.
         """
-        return await self._media.download(await media.find(self._core, media_id))
+        return await self._poster_of(await media.find(self._core, media_id))
 
     @on_package_loop
     async def original(self, image: GeneratedImage) -> bytes:
@@ -344,9 +347,14 @@ class AsyncHistory:
             See `media.download`.
         """
         arguments.require_type(image, GeneratedImage, AN_IMAGE)
-        if not image.media.is_video:
-            return await self.original(image)
-        async with self._media.borrow_file(image.media) as path:
+        return await (
+            self._poster_of(image.media) if image.media.is_video else self.original(image)
+        )
+
+    async def _poster_of(self, media: Media) -> bytes:
+        if not media.is_video:
+            return await self._media.download(media)
+        async with self._media.borrow_file(media) as path:
             return await video_process.poster(path)
 
     @on_package_loop
@@ -393,7 +401,12 @@ class AsyncHistory:
         """
         from ..export import files  # noqa: PLC0415 - needed only now
 
-        return await files.export(_images(images), path, self.original, self.storyboard)
+        return await files.export(
+            _images(images), path, self.original, self._save_video, self.storyboard
+        )
+
+    async def _save_video(self, image: GeneratedImage, path: Path) -> Path:
+        return await self._media.download(image.media, path)
 
 
 class History(Blocking[AsyncHistory]):

@@ -52,6 +52,7 @@ async def export(
     images: list[GeneratedImage],
     path: str | Path,
     original: Callable[[GeneratedImage], Awaitable[bytes]],
+    save_video: Callable[[GeneratedImage, Path], Awaitable[Path]],
     storyboard: Callable[[list[GeneratedImage], Path], Awaitable[Path]],
 ) -> Path:
     """Write images to a file of the given suffix, or to a folder; see `AsyncHistory.export`."""
@@ -68,7 +69,7 @@ async def export(
                 return await event_loop.to_thread(write, target, _json(rows))
             case ".html":
                 return await storyboard(images, target)
-        return await _folder(images, target, original)
+        return await _folder(images, target, original, save_video)
     except OSError as error:
         raise write_error(target, error) from None
 
@@ -99,6 +100,7 @@ async def _folder(
     images: list[GeneratedImage],
     folder: Path,
     original: Callable[[GeneratedImage], Awaitable[bytes]],
+    save_video: Callable[[GeneratedImage, Path], Awaitable[Path]],
 ) -> Path:
     await event_loop.to_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
     slots = asyncio.Semaphore(MAX_CONCURRENT)
@@ -108,12 +110,15 @@ async def _folder(
         async with slots:
             result: dict[str, str | None] = {"file": None, "error": None}
             try:
-                data = await original(image)
-            except WondaError as error:  # the manifest reports it; the other images are exported
-                result["error"] = error.message
-            else:
-                file = await event_loop.to_thread(_write_original, files, folder, image, data)
+                if image.media.is_video:
+                    file = await save_video(image, folder / _video_name(image))
+                    files.add(file)
+                else:
+                    data = await original(image)
+                    file = await event_loop.to_thread(_write_original, files, folder, image, data)
                 result["file"] = file.name
+            except WondaError as error:  # the manifest reports it; the other ones are exported
+                result["error"] = error.message
             return flat_row({}, image.raw_row().items(), result)
 
     tasks = [asyncio.create_task(export_one(image)) for image in images]
@@ -126,6 +131,12 @@ async def _folder(
         await event_loop.to_thread(files.discard)  # so that a retry does not duplicate them
         raise
     return folder
+
+
+def _video_name(image: GeneratedImage) -> str:
+    from ..imaging import save_original  # noqa: PLC0415 - loaded only if it is used
+
+    return save_original.file_name(image.prompt, image.job_id, image.media.mime_type or "")
 
 
 def _write_original(

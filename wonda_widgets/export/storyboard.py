@@ -72,7 +72,7 @@ class Source(Protocol):
         """Download an image's original, or the first frame of a video."""
 
     async def edited(self, media_id: str) -> bytes:
-        """Download an edited image."""
+        """Download an edited image, or the first frame of an edited video."""
 
 
 class Shows(Protocol):
@@ -248,12 +248,12 @@ async def _previews(
         original = await history.poster(image)
         previews[""] = await decode_threads.run(_preview, original, max_bytes)
     except WondaError as error:
-        previews[""] = _missing_reason(error)
+        previews[""] = _missing_reason(error, image)
     for edit in edits:
         try:
             previews[edit.media_id] = await _edit_preview(history, edit, original, max_bytes)
         except WondaError as error:
-            previews[edit.media_id] = _missing_reason(error)
+            previews[edit.media_id] = _missing_reason(error, image)
     return previews
 
 
@@ -287,10 +287,11 @@ def _rerendered_preview(original: bytes, edit: EditEvent, max_bytes: int) -> Pre
     return _preview(apply_edits.apply(original, edit.since_original).data, max_bytes)
 
 
-def _missing_reason(error: WondaError) -> str:
-    """Return why an image is missing, without any URL."""
+def _missing_reason(error: WondaError, image: GeneratedImage) -> str:
+    """Return why an image or a video's first frame is missing, without any URL."""
+    noun = "video" if image.media.is_video else "image"
     if isinstance(error, NotFoundError | GoneError):
-        return "The service no longer has this image."
+        return f"The service no longer has this {noun}."
     if isinstance(error, UnsafeMediaError):
-        return "This image cannot be opened safely."
-    return "This image could not be downloaded when the page was created."
+        return f"This {noun} cannot be opened safely."
+    return f"This {noun} could not be downloaded when the page was created."

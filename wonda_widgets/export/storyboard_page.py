@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Template
 
+    from ..models import Media
     from .timeline import EditEvent, ImageTimeline, TimelinePost
 
     PreviewOrReason = Preview | str
@@ -160,7 +161,20 @@ class _TemplateData:
                 self._edit(timeline, edit, previews.get(edit.media_id)) for edit in timeline.edits
             ],
             "posts": list(map(self._post, timeline.posts)),
+            **self._video(image.media),
         }
+
+    def _video(self, media: Media) -> dict[str, Any]:
+        """Return the length and the address of a video; the page shows only its first frame."""
+        is_video = media.is_video
+        return {
+            "is_video": is_video,
+            "length": media.duration if is_video else None,
+            "address": self._address(media.url or "") if is_video else "",
+        }
+
+    def _address(self, address: str) -> str:
+        return self._board.clean(address) if ADDRESS.fullmatch(address) else ""
 
     def _param(self, name: str, value: object) -> tuple[str, str]:
         label = parameters.humanize(self._line(name))
@@ -212,7 +226,6 @@ class _TemplateData:
     def _post(self, post: TimelinePost) -> dict[str, Any]:
         # If it is unknown when the image was posted, the page shows when the post was requested.
         at = post.scheduled_for if post.state == "scheduled" else post.ended_at
-        address = post.permalink or ""
         return {
             "state": post.state,
             "account": self._line(post.account),
@@ -221,7 +234,7 @@ class _TemplateData:
             "requested_at": self._local(post.requested_at),
             "product": post.product,
             "image_count": len(post.media_ids),
-            "permalink": self._board.clean(address) if ADDRESS.fullmatch(address) else "",
+            "permalink": self._address(post.permalink or ""),
         }
 
     def _text(self, value: object) -> str:

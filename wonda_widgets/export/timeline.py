@@ -15,15 +15,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from ..imaging.operations import (
+    AnyOperation,
     Crop,
-    Operation,
+    Encode,
+    EncodeVideo,
+    FrameRate,
+    MoveIndex,
     Pad,
     Resize,
     Text,
+    Trim,
 )
 from ..journal.generated_image import GeneratedImage  # noqa: TC001 - msgspec reads it
 from ..journal.image_events import EventRows, StatusChange, utc_time
-from ..models import find_permalink, parse_timestamp
+from ..models import find_permalink, format_duration, parse_timestamp
+from ..utils.visible_text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -137,9 +143,10 @@ class ImageTimeline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summary(timelines: Sequence[ImageTimeline]) -> str:
-    """Count images, edits and posts in one line: ``"6 images, 1 edited, 2 posted"``."""
-    count = len(timelines)
-    parts = [f"{count:,} image{'' if count == 1 else 's'}"]
+    """Count images, videos and posts in one line: ``"6 images, 1 edited, 2 posted"``."""
+    videos = sum(timeline.image.media.is_video for timeline in timelines)
+    counts = [("image", len(timelines) - videos), ("video", videos)]
+    parts = [f"{n:,} {noun}{'' if n == 1 else 's'}" for noun, n in counts if n] or ["0 images"]
     for number, word in (
         (sum(bool(timeline.edits) for timeline in timelines), "edited"),
         (sum(timeline.is_posted for timeline in timelines), "posted"),
@@ -287,18 +294,29 @@ def _text(data: Mapping[str, Any], name: str) -> str:
 def describe(operation: Any) -> str:
     """Describe an edit operation: ``"cropped to 1080 × 1080"``."""
     try:
-        step = msgspec.convert(operation, Operation)
+        step = msgspec.convert(operation, AnyOperation)
     except msgspec.ValidationError:  # from a later version, or changed by hand
         return "edited"
     match step:
-        case Crop():
-            return f"cropped to {step.width} × {step.height}"
-        case Resize():
-            return f"resized to {step.width} × {step.height}"
+        case Crop() | Resize():
+            word = "cropped" if isinstance(step, Crop) else "resized"
+            return f"{word} to {step.width} × {step.height}"
         case Pad():
             return f"padded to {step.width} × {step.height}, {step.color}"
         case Text():
             text = " ".join(step.text.split())
-            short = text if len(text) <= MAX_QUOTE_LENGTH else f"{text[:MAX_QUOTE_LENGTH]}…"
-            return f"text added: “{short}”"
-    return f"saved as {'WebP' if step.format == 'WEBP' else step.format}"
+            return f"text added: “{shorten(text, MAX_QUOTE_LENGTH)}”"
+        case Encode():
+            return f"saved as {'WebP' if step.format == 'WEBP' else step.format}"
+    return _describe_video_step(step)
+
+
+def _describe_video_step(step: Trim | FrameRate | EncodeVideo | MoveIndex) -> str:
+    match step:
+        case Trim():
+            return f"trimmed to {format_duration(step.seconds)}"
+        case FrameRate():
+            return f"{step.fps:g} frames per second"
+        case EncodeVideo():
+            return "saved as MP4"
+    return "index moved to the start"

@@ -164,3 +164,4 @@ class MoveIndex(msgspec.Struct, frozen=True, tag_field="operation", tag="moveInd
 
 Operation = Crop | Pad | Resize | Text | Encode
 VideoOperation = Trim | Pad | Resize | FrameRate | EncodeVideo | MoveIndex
+AnyOperation = Operation | VideoOperation

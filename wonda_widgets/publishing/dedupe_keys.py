@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..jobs.core import Core
 
+ENCODINGS = {"encode", "encodeVideo", "moveIndex"}  # operations that only change the file
 MAX_EDIT_CHAIN = 20  # successive edits of one image that are traced back
 
 #: One product name for each placement that has several. The product of a request without one
@@ -79,11 +80,11 @@ async def _image_key(core: Core, media_id: str) -> str:
     operations: list[Any] = []
     source, edits = await edit_chain(core, media_id)
     for edit in edits:
-        # The same image in another file format is the same image.
+        # The same image or video in another file format is the same.
         changes = [each for each in edit.get("operations") or () if not _only_encodes(each)]
         operations += [changes] if changes else []
     return source if not operations else json.dumps([source, operations[::-1]], sort_keys=True)
 
 
 def _only_encodes(operation: object) -> bool:
-    return isinstance(operation, dict) and operation.get("operation") == "encode"
+    return isinstance(operation, dict) and operation.get("operation") in ENCODINGS

@@ -17,7 +17,7 @@ from unicodedata import category
 
 import msgspec
 
-from ..imaging.operations import Crop, Encode, Operation, Pad, Resize, VideoOperation
+from ..imaging.operations import AnyOperation, Crop, Encode, Operation, Pad, Resize
 from ..utils import graphemes
 from ..utils.visible_text import VARIATION_SELECTORS
 from .limits import MAX_CAPTION_LENGTH
@@ -49,7 +49,6 @@ _NAMED_RATIOS = [
     *("21:9", "9:21", "1:4", "4:1", "1:8", "8:1"),
 ]
 
-AnyOperation = Operation | VideoOperation
 Level = Literal["miss", "advice", "fine"]
 _LEVELS: tuple[Level, ...] = ("miss", "advice", "fine")
 

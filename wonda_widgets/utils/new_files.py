@@ -80,6 +80,10 @@ class FileBatch:
                 self._changed.notify_all()
         return file
 
+    def add(self, file: Path) -> None:
+        """Add a file that was written in another way."""
+        self._files.append(file)
+
     def discard(self) -> None:
         """Delete all files; wait for those that are being written on other threads."""
         with self._changed:

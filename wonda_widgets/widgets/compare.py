@@ -217,7 +217,7 @@ def _comparison_rows(
         rows.append({"label": gallery_items.label(name), "values": values, "differs": differs})
     if any(image.seconds for image in images):
         durations = [formatting.format_duration(image.seconds) for image in images]
-        rows.append({"label": "Duration", "values": durations, "differs": False})
+        rows.append({"label": "Generated in", "values": durations, "differs": False})
     return rows
 
 

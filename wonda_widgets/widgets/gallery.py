@@ -307,7 +307,7 @@ class Gallery(ImageGrid):
             self._set_results(images)
             self.has_more = False
             self.note = (
-                f"Showing the newest {MAX_RESULTS:,} of {count:,} images. Narrow the search to "
+                f"Showing the newest {MAX_RESULTS:,} of {count:,} results. Narrow the search to "
                 "find the others."
                 if count > MAX_RESULTS
                 else ""
@@ -392,7 +392,9 @@ class Gallery(ImageGrid):
             for name, value in item.facts.items()
         ]
         if image.seconds:
-            rows.append({"label": "Duration", "value": formatting.format_duration(image.seconds)})
+            rows.append(
+                {"label": "Generated in", "value": formatting.format_duration(image.seconds)}
+            )
         if image.made_at is not None:
             created = formatting.format_time(image.made_at)
             rows.append({"label": "Created", "value": created})
@@ -434,8 +436,8 @@ class Gallery(ImageGrid):
 
     async def _export(self, images: list[GeneratedImage], kind: str) -> None:
         self.error = None
-        name = "wonda images" if kind == "folder" else f"wonda-images.{kind}"
-        count = f"{len(images):,} image{'' if len(images) == 1 else 's'}"
+        name = "wonda results" if kind == "folder" else f"wonda-results.{kind}"
+        count = f"{len(images):,} result{'' if len(images) == 1 else 's'}"
         self.note = f"Exporting {count}…"
         try:
             path = await self._client.history.export(images, await event_loop.to_thread(Path, name))

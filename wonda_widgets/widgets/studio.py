@@ -187,7 +187,7 @@ class Studio(PublishForms):
         in_background : bool
             Only add the image to the filmstrip.
         """
-        note = formatting.format_duration(image.seconds) if image.seconds else ""
+        note = f"generated in {formatting.format_duration(image.seconds)}" if image.seconds else ""
         options: dict[str, Any] = {
             "job_id": image.job_id,
             "note": note,
@@ -291,7 +291,7 @@ class Studio(PublishForms):
             media = snapshot.media
         except NoMediaError:  # `progress` shows this error
             return
-        note = formatting.format_duration(snapshot.elapsed)
+        note = f"generated in {formatting.format_duration(snapshot.elapsed)}"
 
         # The image of a job that is no longer displayed is only added to the filmstrip.
         self._show_media(

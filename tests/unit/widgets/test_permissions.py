@@ -462,7 +462,7 @@ def test_owner_can_export_and_save(wonda, opened, settled, tmp_path):
     settled(lambda: gallery._shown)
     send(gallery, "export", kind="csv")
     settled(lambda: gallery.note.startswith("Exported"))
-    assert [path.name for path in (tmp_path / "server").iterdir()] == ["wonda-images.csv"]
+    assert [path.name for path in (tmp_path / "server").iterdir()] == ["wonda-results.csv"]
     preview = opened(ww.ImagePreview(gallery._shown[0].image.media, wonda=wonda))
     settled(lambda: preview.state == "ready")
     send(preview, "save")

@@ -370,11 +370,11 @@ def test_export_of_the_selection(panel, settled, made, tmp_path, monkeypatch):
     send(gallery, "toggle", key=gallery_items.from_image(made.images[0]).key)
     send(gallery, "export", kind="folder")
     settled(lambda: gallery.note.startswith("Exported"))
-    assert gallery.note == "Exported 1 image to wonda images"
-    [image] = (tmp_path / "wonda images").glob("*.png")
+    assert gallery.note == "Exported 1 result to wonda results"
+    [image] = (tmp_path / "wonda results").glob("*.png")
     assert Image.open(image).text["prompt"] == "A sunset, haze"
     send(gallery, "export", kind="csv")
-    settled(lambda: gallery.note.endswith("wonda-images.csv"))
+    settled(lambda: gallery.note.endswith("wonda-results.csv"))
 
 
 def test_gallery_accepts_jobs_and_nothing_else(panel, settled, wonda):
@@ -403,7 +403,7 @@ def test_differences_are_marked(panel, settled, made):
     compare = panel(ww.Compare, made.images[:2])
     settled(lambda: compare.shown)
     differing = {row["label"]: row["differs"] for row in compare.rows}
-    assert differing == {"subject": False, "light": True, "Model": False, "Duration": False}
+    assert differing == {"subject": False, "light": True, "Model": False, "Generated in": False}
     assert compare.titles == ["haze", "dusk"]
     told = heard(compare)
     send(compare, "look", key=compare.shown[1], view="v")

@@ -111,3 +111,14 @@ def test_progress_of_a_conversion_is_shown(form, settled):
     assert any("%" in text for text in seen)
     assert seen[-1] == ""
     assert len(seen) <= 13
+
+
+def test_video_in_another_file_format_is_a_repetition(form, wonda, settled):
+    form.confirm_publish = False
+    send(form, "publish", media_id=form.media_id)
+    settled(lambda: form.posted)
+    press(form, "Move the index to the start")
+    settled(lambda: form.is_edited and not form.fixing)
+    send(form, "publish", media_id=form.media_id)
+    settled(lambda: form.step == "repeating")
+    assert len(sandbox_of(wonda).store.publishes) == 1

@@ -91,7 +91,7 @@ class JobPanel(Panel):
             self._job.snapshot.elapsed if self._job else self.job_elapsed
         )
         said = f"{self.error['title']} {self.error['text']}" if self.error else ""
-        return [(self.job_label, self.job_status), ("Duration", took), ("Problem", said)]
+        return [(self.job_label, self.job_status), ("Time taken", took), ("Problem", said)]
 
     def _show(self, job: Job, snapshot: Snapshot) -> None:
         """Copy a snapshot to the traits."""

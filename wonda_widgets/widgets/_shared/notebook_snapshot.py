@@ -30,7 +30,7 @@ MAX_ROWS = 100
 MAX_SHEET_IMAGES = 12
 MAX_CELL_LENGTH = 600  # characters
 DISPLAY_PIXELS = 640  # longest side as displayed
-COLUMNS = ("Prompt", "Model", "Parameters", "Created", "Duration", "EditedImage", "Posted")
+COLUMNS = ("Prompt", "Model", "Parameters", "Created", "Generated in", "EditedImage", "Posted")
 
 
 #: Bytes, media type and display width of an image; see `NotebookSnapshot`.

@@ -23,7 +23,7 @@ from ...imaging import decode_threads, video_process
 from ...imaging.operations import Crop, Pad, Resize, VideoOperation
 from ...journal.generated_image import GeneratedImage
 from ...publishing import preflight, video_preflight
-from ...publishing.preflight import AnyOperation, CheckResult, Fix, ImageInfo
+from ...publishing.preflight import CheckResult, Fix, ImageInfo
 from ...utils import event_loop
 from . import error_alerts
 from .permissions import Permission, requires
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from ...client.wonda_client import AsyncWonda
     from ...imaging.apply_edits import EditedImage
+    from ...imaging.operations import AnyOperation
     from ...imaging.preview import Preview
     from ...imaging.video import VideoFacts
     from ...models import Media

@@ -312,7 +312,7 @@ function Table() {
 
 /** The values of a row: one cell if all images have the same. */
 function Values({ row: { label, values, differs } }: { row: Row }) {
-  if (!differs && values.length > 1 && label !== "Duration")
+  if (!differs && values.length > 1 && label !== "Generated in")
     return (
       <td colSpan={values.length} dir="auto">
         {values[0] || "—"}

@@ -82,13 +82,13 @@ export function FilterBar({ groupRef }: { groupRef: Ref<HTMLSelectElement> }) {
   );
 }
 
-/** "12 of 340+ images". */
+/** "12 of 340+ results". */
 function useCountText(): string {
   const panel = usePanel<GalleryTraits>();
   const total = panel.get("total");
   const shown = useShownCount();
   const all = `${total}${panel.get("has_more") ? "+" : ""}`;
-  return `${shown === total ? "" : `${shown} of `}${all} image${total === 1 ? "" : "s"}`;
+  return `${shown === total ? "" : `${shown} of `}${all} result${total === 1 ? "" : "s"}`;
 }
 
 /** The number of images that pass the filters. */

@@ -71,10 +71,10 @@ export function Gallery() {
       <div class="wonda-empty" hidden={shownCount > 0 || panel.get("state") !== "ready"}>
         <span>
           {isNarrowed
-            ? "No images match."
+            ? "Nothing matches."
             : panel.get("searches")
-              ? "Images that you generate appear here."
-              : "Images appear here."}
+              ? "What you generate appears here."
+              : "Results appear here."}
         </span>
         <Button
           small
@@ -134,7 +134,7 @@ function SelectionBar({ hidden, onCleared }: { hidden: boolean; onCleared: () =>
           </Button>
           {isTooMany && (
             <span class="wonda-count">
-              {`${widest.label.replace("…", "")} accepts ${widest.min_images} to ${widest.max_images} images.`}
+              {`${widest.label.replace("…", "")} accepts ${widest.min_images} to ${widest.max_images}.`}
             </span>
           )}
         </>

@@ -50,6 +50,7 @@ TOPICS = (
     "click",
     "gallery",
     "preview",
+    "videos",
 )
 
 

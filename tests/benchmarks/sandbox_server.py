@@ -1,6 +1,6 @@
 """The sandbox in a separate process, on a socket.
 
-Its jobs take as long as it is told, none by default. The images are those of a
+Its jobs take as long as it is told, none by default. The images and videos are those of a
 folder, in turn, so that nothing is painted while something is measured. It prints its
 base URL, and then a line for each POST of a generation: the moment it arrived, in
 seconds since 1970.
@@ -48,7 +48,7 @@ async def _serve(files: list[bytes], seconds: float) -> None:
         take, found = sandbox.faults.on_request, {}
 
         def noted(method: str, path: str) -> Any:
-            if path.endswith("/image/generate"):
+            if path.endswith("/generate"):
                 print(time.time(), flush=True)
             return take(method, path)
 
@@ -62,5 +62,5 @@ async def _serve(files: list[bytes], seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    there = [path.read_bytes() for path in sorted(Path(sys.argv[1]).glob("*.png"))]
+    there = [path.read_bytes() for path in sorted(Path(sys.argv[1]).glob("*.[pm][np][g4]"))]
     asyncio.run(_serve(there, float(sys.argv[2])))

@@ -174,7 +174,8 @@ class AsyncMedia:
             name is already in use. An interrupted download is continued. Without a path, the bytes
             are returned, at most 100 MB.
         on_progress : callable, optional
-            Called with the bytes received so far and the total, which may be None, for each MB.
+            Called with the bytes received so far and the total, which may be None, about four
+            times per second.
 
         Raises
         ------

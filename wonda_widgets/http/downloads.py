@@ -49,7 +49,8 @@ MAX_BYTES = 100 * 1024 * 1024
 TIMEOUT_SECONDS = 300.0  # per file after its wait in the queue, with all attempts and redirects
 MAX_REDIRECTS = 3
 MAX_FILE_BYTES = 4 * 1024**3  # of a file on disk
-WRITE_BYTES = 1024 * 1024  # that are written together
+#: What is written together; a larger part needs fewer changes between threads.
+WRITE_BYTES, WRITE_SECONDS = 2 * 1024 * 1024, 0.25
 PARTIAL_CONTENT = 206
 
 
@@ -271,25 +272,31 @@ class _PartialFile:
         announced = response.headers.get("Content-Length", "")
         total = self.received + int(announced) if announced.isdecimal() else None
         self._on_progress(self.received, total)
-        pending = bytearray()
+        chunks: list[bytes] = []
+        size, due = 0, time.monotonic() + WRITE_SECONDS
+        writing: asyncio.Future[None] | None = None
         try:
             async for chunk in cast("httpx.AsyncByteStream", response.stream):
-                pending += chunk
-                if len(pending) >= WRITE_BYTES:
-                    await self._write(pending, total)
+                chunks.append(chunk)
+                size += len(chunk)
+                if size >= WRITE_BYTES or time.monotonic() >= due:
+                    if writing is not None:
+                        await writing
+                    # This is written while more arrives.
+                    writing = asyncio.ensure_future(self._write(chunks, size, total))
+                    chunks, size, due = [], 0, time.monotonic() + WRITE_SECONDS
         finally:  # what arrived before an interruption is not requested again
-            await self._write(pending, total)
+            if writing is not None:
+                await writing
+            await self._write(chunks, size, total)
 
-    async def _write(self, pending: bytearray, total: int | None) -> None:
-        """Write and clear what is pending."""
-        if not pending:
+    async def _write(self, chunks: list[bytes], size: int, total: int | None) -> None:
+        if not size:
             return
-        if self.received + len(pending) > MAX_FILE_BYTES:
+        if self.received + size > MAX_FILE_BYTES:
             raise body_reader.TooLargeError
-        data = bytes(pending)
-        pending.clear()
-        await self._change(self._file.write, data)
-        self.received += len(data)
+        await self._change(self._file.write, b"".join(chunks))
+        self.received += size
         self._on_progress(self.received, total)
 
     def _continues(self, response: httpx.Response) -> bool:
@@ -309,6 +316,8 @@ class _PartialFile:
             ) from None
 
     def _restart(self) -> None:
+        if not self._file.tell():
+            return  # to truncate a new file makes its closing slow on ext4
         self._file.seek(0)
         self._file.truncate()
         self.received = 0

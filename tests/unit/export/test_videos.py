@@ -44,7 +44,7 @@ def test_storyboard_without_pyav_says_that_the_frame_is_missing(wonda, clip, tmp
 
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)", 'https://a/"onclick="x', "file:///x"])
-def test_address_that_is_no_web_address_is_no_link(wonda, clip, tmp_path, address):
+def test_address_that_is_no_web_address_is_no_link(wonda, tmp_path, address):
     odd = ww.GeneratedImage(
         media=Media(media_id="m", url=address, mime_type="video/mp4"), prompt="A sail"
     )

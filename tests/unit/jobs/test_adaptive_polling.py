@@ -165,3 +165,19 @@ def test_unresponsive_journal_does_not_stop_polling(clock, monkeypatch):
 
     Job("inference", "j1", poll, duration_stats=load_stats, clock=clock).wait(20)
     assert clock.slept == [1.0, 1.5, 2.25]
+
+
+def test_job_of_ten_minutes_reports_only_its_changes(clock):
+    """A panel sends a message for each report."""
+    began, reports = clock.monotonic(), []
+
+    async def poll():
+        elapsed = clock.monotonic() - began
+        status = "idle" if elapsed < 30 else "locked" if elapsed < 60 else "in_progress"
+        return {"status": "succeeded" if elapsed >= 600 else status, "outputs": []}
+
+    job = Job("inference", "j1", poll, clock=clock)
+    job.watch(lambda snapshot: reports.append(snapshot.status))
+    job.wait()
+    assert len(clock.slept) > 100
+    assert reports == ["submitted", "idle", "locked", "in_progress", "succeeded"]

@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 import os
 import shutil
-import tempfile
 import weakref
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..utils import daemon_threads, event_loop
+from ..utils import daemon_threads, event_loop, new_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from ..models import Media
 
@@ -69,7 +68,7 @@ class VideoFiles:
 
     def _target(self) -> Path:
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="wonda-"))
+            self._folder = new_files.temporary_folder()
             weakref.finalize(self, _remove, self._folder, os.getpid())
         return self._folder / "video"  # a number is added to the second one
 

@@ -77,7 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--port", type=_port, default=0, help="default: any free port")
     command.add_argument("--key", help="the only key accepted; default: any well-formed key")
     command.add_argument(
-        "--seconds", type=_seconds, default=6.0, help="seconds per image (up to twice as many)"
+        "--seconds",
+        type=_seconds,
+        default=6.0,
+        help="seconds per image (up to twice as many; videos take longer)",
     )
 
     command = commands.add_parser("doctor", help="check the installation and the service")

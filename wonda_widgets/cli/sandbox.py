@@ -43,7 +43,7 @@ async def _serve(options: argparse.Namespace) -> None:
     ) as (_, base_url):
         print(base_url, flush=True)
         print(
-            "A sandbox: images are placeholders, and nothing is published. Press Ctrl+C to stop.",
+            "A sandbox: results are placeholders, and nothing is published. Press Ctrl+C to stop.",
             flush=True,
         )
         if is_every_address(options.host):

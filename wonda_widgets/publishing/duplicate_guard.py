@@ -303,10 +303,11 @@ def _already_posted(
     job_id: str | None,
     caption: str = "with this caption",
 ) -> AlreadyPublishedError:
-    images = "These images were" if body.get("mediaIds") else "This image was"
+    single = "This video was" if body.get("product") == "REELS" else "This image was"
+    posted = "These images were" if body.get("mediaIds") else single
     when = f" on {posted_at.astimezone():%d %b %Y at %H:%M}" if posted_at else ""
     return AlreadyPublishedError(
-        f"{images} already posted to this account {caption}{when}.",
+        f"{posted} already posted to this account {caption}{when}.",
         permalink=permalink,
         published_at=posted_at,
         job_id=job_id,

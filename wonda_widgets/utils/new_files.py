@@ -11,15 +11,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import tempfile
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import InvalidInputError
 from . import graphemes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 #: The number at which the search for a free name ends.
 MAX_NAME_NUMBER = 10_000
@@ -92,6 +94,23 @@ class FileBatch:
         for file in self._files:
             with contextlib.suppress(OSError):
                 file.unlink()
+
+
+def temporary_folder() -> Path:
+    """Create a folder for temporary files.
+
+    Raises
+    ------
+    InvalidInputError
+        For example, because the disk is full.
+    """
+    try:
+        return Path(tempfile.mkdtemp(prefix="wonda-"))
+    except OSError as error:
+        reason = error.strerror or error
+        raise InvalidInputError(
+            "path", f"No temporary file can be written: {reason}.", "Free some disk space."
+        ) from None
 
 
 def replace(target: Path, data: bytes) -> None:

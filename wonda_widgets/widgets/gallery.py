@@ -42,7 +42,7 @@ LARGE_PIXELS = 1600  # longest side of the enlarged image
 LARGE_MAX_BYTES = 900_000
 SEARCH_TRAITS = ("text", "kind", "model", "since", "until")
 #: Traits that the browser sets; the search text is sent as a message instead.
-BROWSER_TRAITS = ("group_by", "filters", "favorites", "rating", *SEARCH_TRAITS[1:])
+BROWSER_TRAITS = ("group_by", "filters", "favorites", "rating", *SEARCH_TRAITS[1:], "notify")
 MARK_TYPES = {"favorite": bool, "rating": int, "note": str}
 
 
@@ -99,6 +99,8 @@ class Gallery(ImageGrid):
     progress = traitlets.Dict().tag(sync=True)
     """Matrix: ``text``, ``state``, the shares ``succeeded`` and ``failed`` (0 to 1), and the
     buttons ``offers_resume`` and ``offers_retry`` with ``resume_price`` and ``retry_price``."""
+    notify = traitlets.Bool(default_value=False).tag(sync=True)
+    """Matrix: whether the browser tells when the run has ended."""
     actions: Any = traitlets.List().tag(sync=True)
     """The added actions: ``name``, ``label``, ``min_images`` and ``max_images``."""
 
@@ -360,7 +362,7 @@ class Gallery(ImageGrid):
         if not self._is_markable(item.image):
             raise InvalidInputError(
                 "image",
-                "This image was generated in another session.",
+                "This was generated in another session.",
                 "Only that session can rate it, add a note or mark it as a favorite.",
             )
         self._start(self._mark, item, item.image, marks)

@@ -57,6 +57,9 @@ class PromptLab(PublishForms):
         The maximum number of jobs that run at the same time.
     confirm_publish : bool
         Whether `Publish` shows a summary first.
+    notify : bool
+        Whether the browser tells when a run has ended, with a notification or the tab's title; the
+        checkbox under its progress.
 
     Attributes
     ----------
@@ -86,6 +89,7 @@ class PromptLab(PublishForms):
         budget: float = DEFAULT_BUDGET,
         max_concurrency: int = DEFAULT_CONCURRENCY,
         confirm_publish: bool = True,
+        notify: bool = False,
         **unknown: Any,
     ) -> None:
         if unknown:
@@ -102,7 +106,7 @@ class PromptLab(PublishForms):
             max_concurrency=max_concurrency,
             **common,
         )
-        self.gallery = Gallery([], **common)
+        self.gallery = Gallery([], notify=notify, **common)
         self.compare = Compare(**common)
         self.edit_form = EditForm(**common)
         self.publish_form = PublishForm(confirm_publish=confirm_publish, **common)

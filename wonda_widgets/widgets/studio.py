@@ -44,7 +44,7 @@ class Studio(PublishForms):
     Enter a prompt, press `Generate`, watch the job, review the result, press `Publish`. If an
     earlier kernel left jobs unfinished, the panel offers to resume them.
 
-    Without a key, the panel uses a sandbox and says so: images are placeholders, and nothing is
+    Without a key, the panel uses a sandbox and says so: results are placeholders, and nothing is
     published.
 
     Parameters

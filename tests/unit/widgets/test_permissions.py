@@ -133,7 +133,10 @@ TRAITS = {
     ),
     "EditForm": dict.fromkeys(("tool", "draft"), EDIT),
     "Gallery": dict.fromkeys(
-        ("group_by", "filters", "favorites", "rating", "kind", "model", "since", "until")
+        (
+            *("group_by", "filters", "favorites", "rating"),
+            *("kind", "model", "since", "until", "notify"),
+        )
     ),
     "Compare": {"slider": None},
     "JobProgress": {"notify": None},

@@ -122,3 +122,17 @@ def test_video_in_another_file_format_is_a_repetition(form, wonda, settled):
     send(form, "publish", media_id=form.media_id)
     settled(lambda: form.step == "repeating")
     assert len(sandbox_of(wonda).store.publishes) == 1
+
+
+def test_full_disk_is_told_and_changes_nothing(form, settled, monkeypatch):
+    def fail(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", fail)
+    original = form.media_id
+    press(form, "Convert to 30 frames per second")
+    settled(lambda: form.error)
+    assert form.error["text"].startswith(
+        "No temporary file can be written: No space left on device."
+    )
+    assert form.media_id == original

@@ -492,7 +492,9 @@ def test_unknown_post_keeps_its_image_selected(publisher, settled, wonda, monkey
     send(publisher, "check")
     settled(lambda: publisher.step == "editing" and publisher.outcome)
     assert publisher.media_id == "another"
-    assert publisher.outcome == "The previous image was not posted. Select it again to publish it."
+    assert publisher.outcome == (
+        "Your earlier selection was not posted. Select it again to publish it."
+    )
 
 
 def test_repeated_check_starts_one_timer(publisher, settled, wonda):

@@ -6,6 +6,7 @@ import { h } from "preact";
 import { useState } from "preact/hooks";
 import { Composite } from "../src/panels/composite";
 import { ImageStore } from "../src/panels/gallery/image_store";
+import { MatrixProgress } from "../src/panels/gallery/matrix_progress";
 import { JobProgress } from "../src/panels/job_progress";
 import { addKinds } from "../src/panels/kinds";
 import { PromptForm } from "../src/panels/prompt_form";
@@ -487,4 +488,23 @@ test("only web addresses become links", async () => {
     assert.equal(element.querySelectorAll("a").length, count, address);
     remove();
   }
+});
+
+test("the end of a run of the lab is told, but not that of an earlier one", async () => {
+  document.title = "Notebook";
+  const hasFocus = document.hasFocus;
+  document.hasFocus = () => false;
+  const ended = { text: "2 of 2", state: "done", succeeded: 1, failed: 0 };
+  const model = new FakeModel({ notify: true, progress: ended });
+  const { remove } = await show(kindOf(MatrixProgress), model);
+  assert.equal(document.title, "Notebook");
+  model.set("progress", { text: "0 of 2", state: "running", succeeded: 0, failed: 0 });
+  await settled();
+  model.set("progress", ended);
+  await settled();
+  assert.equal(document.title, "2 of 2 · Notebook");
+  window.dispatchEvent(new Event("focus"));
+  assert.equal(document.title, "Notebook");
+  document.hasFocus = hasFocus;
+  remove();
 });

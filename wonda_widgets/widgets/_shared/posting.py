@@ -457,7 +457,7 @@ class PostingPanel(JobPanel):
             self.step = "editing"
             self.error = None
         if self._has_pending:
-            message = "The previous image was not posted. Select it again to publish it."
+            message = "Your earlier selection was not posted. Select it again to publish it."
         self._show_pending()
         self.outcome = "" if posted else message
 

@@ -9,10 +9,9 @@ cached: applying the same fix again gives the same media ID, which the duplicate
 from __future__ import annotations
 
 import re
-import tempfile
+import shutil
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,7 +23,7 @@ from ...imaging.operations import Crop, Pad, Resize, VideoOperation
 from ...journal.generated_image import GeneratedImage
 from ...publishing import preflight, video_preflight
 from ...publishing.preflight import CheckResult, Fix, ImageInfo
-from ...utils import event_loop
+from ...utils import event_loop, new_files
 from . import error_alerts
 from .permissions import Permission, requires
 from .posting import PostingPanel
@@ -331,16 +330,18 @@ async def _upload_video_edit(
 ) -> PostImage:
     """Convert a video locally, upload it, and return the new one."""
     assert of.source is not None  # noqa: S101 - see `can_be_edited`
-    folder = await event_loop.to_thread(partial(tempfile.TemporaryDirectory, prefix="wonda-"))
+    folder = await event_loop.to_thread(new_files.temporary_folder)
     try:
-        target = Path(folder.name, "video.mp4")
+        target = folder / "video.mp4"
         async with client.media.borrow_file(of.source) as path:
             steps = msgspec.convert(msgspec.to_builtins(list(operations)), list[VideoOperation])
             facts = await video_process.convert(path, target, steps, on_progress)
         thumb = await decode_threads.run(make_card, await video_process.poster(target))
         media = await client.media.upload(target, edit=_edit_record(of, operations))
     finally:
-        await event_loop.shield(event_loop.to_thread(folder.cleanup))
+        await event_loop.shield(
+            event_loop.to_thread(partial(shutil.rmtree, folder, ignore_errors=True))
+        )
     return PostImage(media.media_id or "", thumb, is_video=True, video=facts)
 
 

@@ -214,7 +214,7 @@ function Details({
         ))}
       </dl>
       <p class="wonda-count" hidden={!isReadOnly}>
-        This image was generated in another session, so it cannot be rated here.
+        This was generated in another session, so it cannot be rated here.
       </p>
       <Stars rating={item.rating ?? 0} hidden={isReadOnly} onRate={(rating) => mark({ rating })} />
       <Note

@@ -3,6 +3,7 @@
 import { usePanel } from "../../runtime/context";
 import { classes } from "../../runtime/dom";
 import { Button } from "../../ui/button";
+import { NotifyChoice, useNotification } from "../../ui/notify_choice";
 import type { GalleryTraits } from "./traits";
 
 const inBrackets = (price: string | undefined): string => (price ? ` (${price})` : "");
@@ -10,6 +11,8 @@ const inBrackets = (price: string | undefined): string => (price ? ` (${price})`
 export function MatrixProgress() {
   const panel = usePanel<GalleryTraits>();
   const { text = "", state, succeeded = 0, failed = 0, ...offers } = panel.get("progress");
+  const isRunning = state === "running";
+  useNotification("run", isRunning, text && !isRunning ? text : "");
   return (
     <div class="wonda-overall-row" hidden={!text}>
       <div class="wonda-gallery-bar">
@@ -22,7 +25,7 @@ export function MatrixProgress() {
         >
           Retry failed{inBrackets(offers.retry_price)}
         </Button>
-        <Button small hidden={state !== "running"} onPress={() => panel.send({ type: "stop" })}>
+        <Button small hidden={!isRunning} onPress={() => panel.send({ type: "stop" })}>
           Stop
         </Button>
         <Button small hidden={!offers.offers_resume} onPress={() => panel.send({ type: "resume" })}>
@@ -32,7 +35,7 @@ export function MatrixProgress() {
       <div
         class={classes("wonda-bar wonda-overall", state === "done" && "wonda-done")}
         role="progressbar"
-        aria-label="Images"
+        aria-label="Results"
         aria-valuemin={0}
         aria-valuemax={100}
         aria-valuenow={Math.round(100 * (succeeded + failed))}
@@ -41,6 +44,7 @@ export function MatrixProgress() {
         <div style={{ width: `${100 * succeeded}%` }} />
         <div class="wonda-failed-part" style={{ width: `${100 * failed}%` }} />
       </div>
+      <NotifyChoice hidden={!isRunning} />
     </div>
   );
 }

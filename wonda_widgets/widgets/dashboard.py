@@ -16,6 +16,7 @@ from ._parts.dashboard_bar import DashboardBar
 from ._shared.permissions import OWNER, SPECTATOR, VISITOR, Permission, Permissions
 from .compare import Compare
 from .gallery import Gallery
+from .prompt_form import KINDS
 from .studio import Studio
 from .timeline import Timeline
 
@@ -56,8 +57,8 @@ class Dashboard(CompositePanel):
         ``"confirm"`` (always with a summary) or ``"hidden"`` (nothing is published, scheduled,
         canceled or settled, whatever a page sends). The default is ``"hidden"`` in presenter mode.
     budget : float, optional
-        The maximum in US dollars that all visitors together may spend on images today.
-    prompt, model, params, caption
+        The maximum in US dollars that all visitors together may spend today.
+    kind, prompt, model, params, caption
         Initial values; see `Studio`.
 
     Defaults come from ``WONDA_DASHBOARD_TITLE``, ``WONDA_DASHBOARD_PRESENTER`` (``1``),
@@ -84,6 +85,7 @@ class Dashboard(CompositePanel):
         presenter: bool | None = None,
         publish: str | None = None,
         budget: float | None = None,
+        kind: str = "image",
         prompt: str = "",
         model: str | None = None,
         params: Mapping[str, Any] | None = None,
@@ -113,6 +115,7 @@ class Dashboard(CompositePanel):
         )
         self.studio = Studio(
             client,
+            kind=kind,
             prompt=prompt,
             model=model,
             params=params,
@@ -146,7 +149,7 @@ class Dashboard(CompositePanel):
             permission=Permission.GENERATE,
         )
         self.gallery.on_images(self._enable_storyboard)
-        self.studio.prompt_form.observe(self._save_draft, ["prompt", "model", "params"])
+        self.studio.prompt_form.observe(self._save_draft, ["kind", "prompt", "model", "params"])
         self.publish_form.observe(self._save_draft, "caption")
         self.studio.prompt_form.on_job(lambda _: self._update_spending())
         self.publish_form.on_job(self._follow_post)
@@ -220,9 +223,10 @@ class Dashboard(CompositePanel):
         self.studio.prompt_form.scroll_into_view()
 
     def _open_in_studio(self, image: GeneratedImage) -> None:
-        """Show an image in the studio, to edit or post it."""
+        """Show an image or video in the studio, to post it."""
         self.studio.show(image)
-        self.studio.preview.scroll_into_view()
+        is_video = image.media.is_video
+        (self.studio.video_preview if is_video else self.studio.preview).scroll_into_view()
 
     # ------------------------------------------------------------ spending
 
@@ -242,6 +246,7 @@ class Dashboard(CompositePanel):
     def _save_draft(self, _change: object) -> None:
         form = self.studio.prompt_form
         self._bar.draft = {
+            "kind": form.kind,
             "prompt": form.prompt,
             "model": form.model,
             "params": dict(form.params),
@@ -255,6 +260,8 @@ class Dashboard(CompositePanel):
         if not self._permissions.grants(Permission.GENERATE):
             draft = {}
         with form.hold_sync():
+            if draft.get("kind") in KINDS:
+                form.kind = draft["kind"]
             for name in ("prompt", "model", "params"):
                 if draft.get(name):
                     setattr(form, name, draft[name])

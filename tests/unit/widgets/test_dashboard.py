@@ -145,3 +145,34 @@ def test_scheduled_post_is_listed_once(wonda, opened, settled):
         if isinstance(panel, ww.ScheduledPosts)
     ]
     assert len(lists) == 1
+
+
+def test_video_is_shown_restored_and_counted(wonda, opened, settled):
+    dashboard = opened(ww.Dashboard(wonda))
+    send(
+        dashboard._bar,
+        "hello",
+        processes=[],
+        draft={"kind": "video", "prompt": "A sail", "model": "kling_3_pro"},
+    )
+    form = dashboard.studio.prompt_form
+    settled(lambda: form.prompt == "A sail")
+    assert (form.kind, form.model) == ("video", "kling_3_pro")
+    settled(lambda: dashboard._bar.draft.get("kind") == "video")
+    wonda.videos.generate(model="kling_3_pro", prompt="A kite", params={"duration": 3}).wait()
+    [clip] = wonda.history.search(kind="video")
+    dashboard.start_soon(dashboard_opens, dashboard, clip)
+    settled(lambda: dashboard.media is not None and dashboard.media.is_video)
+    settled(lambda: dashboard.studio.video_preview.state == "ready")
+
+
+async def dashboard_opens(dashboard, image):
+    dashboard._open_in_studio(image)
+
+
+@pytest.mark.parametrize("kind", ["audio", 5, None, ["video"]])
+def test_unknown_kind_of_a_draft_is_ignored(wonda, opened, settled, kind):
+    dashboard = opened(ww.Dashboard(wonda))
+    send(dashboard._bar, "hello", processes=[], draft={"kind": kind, "prompt": "A sail"})
+    settled(lambda: dashboard.studio.prompt_form.prompt == "A sail")
+    assert dashboard.studio.prompt_form.kind == "image"

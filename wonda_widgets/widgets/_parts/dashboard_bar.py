@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_TEXT_LENGTH = 10_000  # characters of each text in a draft
 MAX_PROCESSES = 50
-DRAFT_TEXTS = ("prompt", "model", "caption")
+DRAFT_TEXTS = ("kind", "prompt", "model", "caption")
 
 
 class DashboardBar(Panel):
@@ -49,7 +49,7 @@ class DashboardBar(Panel):
     spending = traitlets.Unicode("").tag(sync=True)
     """The amount spent from the budget, as text; empty without a budget."""
     draft = traitlets.Dict().tag(sync=True)
-    """The current contents of the forms: ``prompt``, ``model``, ``params``, ``caption``."""
+    """The contents of the forms: ``kind``, ``prompt``, ``model``, ``params``, ``caption``."""
 
     def __init__(
         self,

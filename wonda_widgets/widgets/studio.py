@@ -232,6 +232,7 @@ class Studio(PublishForms):
         if self._shown_preview.state == "empty":
             makes_videos = self.prompt_form.kind == "video"
             self._switch_to(self.video_preview if makes_videos else self.preview)
+            self.publish_form.expect(is_video=makes_videos)
 
     def _show_job(self, job: Job) -> None:
         last = self.progress.job

@@ -412,3 +412,10 @@ def test_unfinished_plan_of_videos_is_offered(wonda, panel, settled):
     send(lab.form, "open_plan")
     settled(lambda: lab.form.kind == "video")
     assert lab.form.template == "A {subject}"
+
+
+def test_studio_offers_a_reel_before_there_is_a_video(wonda, panel, settled):
+    studio = panel(ww.Studio, wonda=wonda, kind="video")
+    settled(lambda: studio.publish_form.product == "REELS")
+    studio.prompt_form.kind = "image"
+    settled(lambda: studio.publish_form.product == "IMAGE")

@@ -136,6 +136,11 @@ class PreflightPanel(PostingPanel):
             self.is_edited = bool(operations)
             self._update_checks()
 
+    def expect(self, *, is_video: bool) -> None:
+        """Offer the products of what will be posted, until there is something to post."""
+        if not self.media_id:
+            self._set_kind(is_video=is_video)
+
     def _set_kind(self, *, is_video: bool) -> None:
         """Offer the products of an image or a video; a story is possible for both."""
         self.is_video = is_video

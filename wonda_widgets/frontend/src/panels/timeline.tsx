@@ -40,7 +40,9 @@ export function Timeline() {
         ))}
       </ol>
       <p class="wonda-help" hidden={entries.length > 0}>
-        {panel.get("state") === "loading" ? "Loading…" : "Nothing yet. Generate an image to start."}
+        {panel.get("state") === "loading"
+          ? "Loading…"
+          : "Nothing yet. What you generate appears here."}
       </p>
       <AlertBox />
     </>

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import io
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from ..errors import UnsafeMediaError
 MAX_PIXELS = 10_000_000  # of a frame; 4K has 8.8 million
 HEAD_BYTES = 64  # in which the format is recognized
 QUALITY = 90  # of the JPEG
+MAX_PIXEL_RATIO = 10
 
 #: FFmpeg's readers, by the first bytes of a file.
 READERS = (
@@ -44,9 +46,12 @@ NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 def poster(path: str | Path) -> bytes:
     """Return the first frame of a video, turned upright, as a JPEG; see `video_process.poster`."""
-    frame = _read(Path(path), _first_frame)
+    frame, shape = _read(Path(path), _first_frame)
+    image = frame.to_image()
+    if shape != 1:
+        image = image.resize((round(image.width * shape), image.height))
     buffer = io.BytesIO()
-    frame.to_image().rotate(rotation(frame), expand=True).save(buffer, "JPEG", quality=QUALITY)
+    image.rotate(rotation(frame), expand=True).save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()
 
 
@@ -94,18 +99,19 @@ def facts(path: str | Path) -> VideoFacts:
 def _facts(container: Any, path: Path) -> VideoFacts:
     import av  # noqa: PLC0415 - optional, and slow to import
 
-    stream = container.streams.video[0]
+    stream = main_stream(container)
     sounds = container.streams.audio
-    frame = _first_frame(container)  # the header may have another size, or none
-    is_upright = rotation(frame) % 180 == 0
+    frame, shape = _first_frame(container)  # the header may have another size, or none
+    size = round(frame.width * shape), frame.height
+    width, height = size if rotation(frame) % 180 == 0 else size[::-1]
     return VideoFacts(
         container=_container_name(path),
         codec=stream.codec_context.name,
         audio_codec=sounds[0].codec_context.name if sounds else "",
-        width=frame.width if is_upright else frame.height,
-        height=frame.height if is_upright else frame.width,
+        width=width,
+        height=height,
         seconds=max(0, container.duration or 0) / av.time_base,
-        fps=float(stream.average_rate or 0),
+        fps=float(stream.guessed_rate or stream.average_rate or 0),
         size=path.stat().st_size,
         index_first=_has_index_first(path),
     )
@@ -118,8 +124,22 @@ def _read(path: Path, function: Any) -> Any:
     try:
         with av.open(str(path), format=reader(path)) as container:
             return function(container)
-    except (av.FFmpegError, StopIteration, IndexError, ValueError, OSError):
+    except (av.FFmpegError, StopIteration, ArithmeticError, LookupError, ValueError, OSError):
         raise UnsafeMediaError(*UNREADABLE) from None
+
+
+def main_stream(container: Any) -> Any:
+    """Return the first video stream that is not a cover picture."""
+    from av.stream import Disposition  # noqa: PLC0415 - optional, and slow to import
+
+    streams = container.streams.video
+    return next(each for each in streams if not each.disposition & Disposition.attached_pic)
+
+
+def pixel_ratio(stream: Any) -> Fraction:
+    """Return the width of a pixel divided by its height; 1 in most videos."""
+    ratio = stream.sample_aspect_ratio or Fraction(1)
+    return Fraction(ratio) if 0 < ratio < MAX_PIXEL_RATIO else Fraction(1)
 
 
 def rotation(frame: Any) -> int:
@@ -172,8 +192,9 @@ def reader(path: Path) -> str:
     raise ValueError("an unknown format")
 
 
-def _first_frame(container: Any) -> Any:
-    stream = container.streams.video[0]
+def _first_frame(container: Any) -> tuple[Any, Fraction]:
+    """Decode the first frame, and return it with the ratio of its pixels."""
+    stream = main_stream(container)
     limit(stream)
     stream.codec_context.thread_count = 1
-    return next(container.decode(stream))
+    return next(container.decode(stream)), pixel_ratio(stream)

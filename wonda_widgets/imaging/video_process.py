@@ -7,13 +7,15 @@ MP4 of 2 KB can ask for 2 GB. In another process, this does not affect the noteb
     caller <──progress, then a result or an error (JSON, a line each)── process
 
 The process is ended when it takes too long. It ends itself when it takes too much memory, and when
-its caller has ended (its standard input is then closed). It gets no key: the variables `WONDA_*`
-are not passed on.
+its caller has ended (its standard input is then closed). Of the environment, it gets only what
+Python needs, and no key.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import UnsafeMediaError
+from ..utils import daemon_threads
 from . import convert_video, decode_threads, video
 
 if TYPE_CHECKING:
@@ -36,17 +39,21 @@ if TYPE_CHECKING:
 
 READ_SECONDS, READ_MEGABYTES = 20.0, 200
 CONVERT_SECONDS, CONVERT_MEGABYTES = 900.0, 1_000
-GRACE_SECONDS = 5  # for the end of the process
+MAX_READERS, MAX_CONVERSIONS = 3, 1  # at the same time
 WATCH_SECONDS = 0.01  # between two looks at the memory
 
 TOO_MUCH_MEMORY, NO_CALLER = 71, 72  # exit codes
 
+ENVIRONMENT = {"PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LD_LIBRARY_PATH"}
 NEEDED = ("av", "psutil")
 INSTALL = "Run: pip install 'wonda-widgets[video]'"
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from wonda_widgets.imaging import video_process; video_process.main(sys.argv[2])"
 )
+
+_readers = daemon_threads.ConcurrencyLimit(MAX_READERS)
+_conversions = daemon_threads.ConcurrencyLimit(MAX_CONVERSIONS)
 
 
 class _Request(msgspec.Struct, kw_only=True):
@@ -108,9 +115,8 @@ async def convert(
     Raises
     ------
     UnsafeMediaError
-        Also raised if the conversion takes more than 15 minutes; see `poster`.
-    InvalidInputError
-        If `target` cannot be written.
+        Also raised if the conversion takes more than 15 minutes or 1 GB of memory, or if `target`
+        cannot be written; see `poster`.
     """
     arguments = {
         "path": str(path),
@@ -136,10 +142,14 @@ async def _run(
         raise UnsafeMediaError("Videos are read only with PyAV.", INSTALL)
     child = _Child(request)
     try:
-        work = partial(child.run, on_progress)
-        return await decode_threads.run(work, seconds=request.seconds + GRACE_SECONDS)
+        limit = _conversions if request.function == "convert" else _readers
+        return await limit.run(partial(_in_thread, partial(child.run, on_progress)))
     finally:
         child.end()  # also if this was canceled
+
+
+async def _in_thread(work: Callable[[], msgspec.Raw]) -> msgspec.Raw:
+    return await asyncio.wrap_future(daemon_threads.start(work, "video"))
 
 
 class _Child:
@@ -168,19 +178,17 @@ class _Child:
         return message.result
 
     def _start(self) -> subprocess.Popen[bytes]:
-        request = msgspec.json.encode(self._request).decode()
+        # JSON of the standard library: paths may have bytes that are no text.
+        request = json.dumps(msgspec.to_builtins(self._request))
         own = str(Path(__file__).parents[2])  # it may be importable only from the current folder
-        path = msgspec.json.encode([*filter(None, sys.path), own]).decode()
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("WONDA_")
-        }
+        path = json.dumps([*(each for each in sys.path if each and isinstance(each, str)), own])
         try:
             return subprocess.Popen(  # noqa: S603 - this interpreter
-                [sys.executable, "-P", "-c", START, path, request],
+                [sys.executable, "-I", "-c", START, path, request],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=environment,
+                env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
                 # "Interrupt the kernel" is not for this process.
                 start_new_session=os.name == "posix",
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
@@ -198,26 +206,28 @@ class _Child:
         try:
             assert process.stdout is not None  # noqa: S101 - a pipe
             for line in process.stdout:
-                message = msgspec.json.decode(line, type=_Message)
+                try:
+                    message = msgspec.json.decode(line, type=_Message)
+                except msgspec.DecodeError:  # ended in the middle of a line
+                    return None
                 if message.progress is None:
                     return message
                 on_progress(message.progress)
-        except (msgspec.DecodeError, ValueError):  # ended in the middle of a line
-            pass
         finally:
             limit.cancel()
         return None
 
     def _failure(self, code: int) -> UnsafeMediaError:
         request = self._request
+        work = "Converting" if request.function == "convert" else "Reading"
         if code == TOO_MUCH_MEMORY:
             return UnsafeMediaError(
-                f"Reading this video needs more than {request.megabytes} MB of memory.",
-                "It may be damaged.",
+                f"{work} this video needs more than {request.megabytes} MB of memory.",
+                "It may be very large, or damaged.",
             )
         if self._is_late:
             return decode_threads.DecodeTimeoutError(
-                f"Reading this video takes longer than {request.seconds:g} s.",
+                f"{work} this video takes longer than {request.seconds:g} s.",
                 "wonda.media.download(media, path) writes it to a file.",
             )
         return _unreadable()
@@ -249,12 +259,24 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 def main(request_json: str) -> None:
     """Run one request and write its messages to the standard output."""
-    request = msgspec.json.decode(request_json, type=_Request)
+    request = msgspec.convert(json.loads(request_json), _Request)
     output = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever else is printed is not a message
     import av  # noqa: F401, PLC0415 - its memory is not the video's
+    import psutil  # noqa: PLC0415 - optional
 
-    for watch in (_end_without_caller, partial(_end_beyond_memory, request)):
+    memory = psutil.Process().memory_info
+    allowed = memory().rss + request.megabytes * 1_000_000
+    parent = os.getppid()
+
+    def end_beyond_limits() -> None:
+        while memory().rss <= allowed:
+            time.sleep(WATCH_SECONDS)
+            if os.getppid() != parent:  # a copy of the caller may keep the pipe open
+                os._exit(NO_CALLER)
+        os._exit(TOO_MUCH_MEMORY)
+
+    for watch in (_end_without_caller, end_beyond_limits):
         threading.Thread(target=watch, daemon=True).start()
     arguments = request.arguments
     if request.function == "convert":
@@ -276,13 +298,3 @@ def _write(output: BinaryIO, message: _Message) -> None:
 def _end_without_caller() -> None:
     os.read(0, 1)  # nothing is sent, so this returns when the pipe is closed
     os._exit(NO_CALLER)
-
-
-def _end_beyond_memory(request: _Request) -> None:
-    import psutil  # noqa: PLC0415 - optional
-
-    memory = psutil.Process().memory_info
-    allowed = memory().rss + request.megabytes * 1_000_000
-    while memory().rss <= allowed:
-        time.sleep(WATCH_SECONDS)
-    os._exit(TOO_MUCH_MEMORY)

@@ -183,7 +183,8 @@ def test_canceled_conversion_ends_its_process(path, tmp_path, monkeypatch):
 
 
 def test_process_gets_no_key(path, monkeypatch):
-    monkeypatch.setenv("WONDA_API_KEY", "sk-secret")
+    for name in ("WONDA_API_KEY", "WONDERCAT_API_KEY", "OPENAI_API_KEY", "PYTHONPATH"):
+        monkeypatch.setenv(name, "sk-secret")
     monkeypatch.setattr(
         video_process,
         "START",
@@ -192,7 +193,8 @@ def test_process_gets_no_key(path, monkeypatch):
     )
     error = asyncio.run(error_of(video_process.facts(path)))
     assert "PATH" in error.message
-    assert "WONDA" not in error.message
+    assert "KEY" not in error.message
+    assert "PYTHONPATH" not in error.message
 
 
 def test_missing_library_is_named(path, monkeypatch):
@@ -215,3 +217,41 @@ def test_modules_in_the_notebooks_folder_are_not_imported(path, monkeypatch, tmp
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     monkeypatch.chdir(tmp_path)
     assert asyncio.run(video_process.facts(path)).seconds == 2
+
+
+def test_odd_search_path_is_no_problem(path, monkeypatch, tmp_path):
+    odd = [tmp_path, "/no\udcff", 5, "", *sys.path]
+    monkeypatch.setattr(sys, "path", odd)
+    assert asyncio.run(video_process.facts(path)).seconds == 2
+
+
+def test_file_name_that_is_no_text_is_read(path):
+    odd = path.with_name("clip\udcff.mp4")
+    path.rename(odd)
+    assert asyncio.run(video_process.facts(odd)).seconds == 2
+
+
+def test_error_of_the_progress_function_is_raised(path, tmp_path):
+    def fail(_share):
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        asyncio.run(video_process.convert(path, tmp_path / "x.mp4", [Trim(seconds=1)], fail))
+
+
+def test_conversions_do_not_keep_images_waiting(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(video_process, "START", "import time; time.sleep(600)")
+
+    async def decode_meanwhile():
+        works = [
+            asyncio.ensure_future(video_process.convert(path, tmp_path / f"{n}.mp4", []))
+            for n in range(10)
+        ]
+        await asyncio.sleep(0)
+        result = await decode_threads.run(lambda: 5)
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+        return result
+
+    assert asyncio.run(decode_meanwhile()) == 5

@@ -215,6 +215,8 @@ class AsyncMedia:
             )
             await event_loop.to_thread(file.close)
             return await event_loop.to_thread(new_files.move_to_free_name, part, target)
+        except InvalidInputError:  # is a ValueError
+            raise
         except (OSError, ValueError) as error:  # ValueError: there is no file name
             raise InvalidInputError(
                 "path",

@@ -54,7 +54,8 @@ class VideoFiles:
         copy.readers += 1
         try:
             async with copy.lock:
-                if copy.path is None:
+                if copy.path is None or not await event_loop.to_thread(copy.path.exists):
+                    copy.path = None
                     target = await event_loop.to_thread(self._target)
                     path = await self._download(media, target, on_progress)
                     copy.size = (await event_loop.to_thread(path.stat)).st_size
@@ -67,7 +68,7 @@ class VideoFiles:
             await event_loop.shield(self._delete_unused())
 
     def _target(self) -> Path:
-        if self._folder is None:
+        if self._folder is None or not self._folder.exists():
             self._folder = new_files.temporary_folder()
             weakref.finalize(self, _remove, self._folder, os.getpid())
         return self._folder / "video"  # a number is added to the second one
@@ -82,7 +83,7 @@ class VideoFiles:
             kept -= copy.size
             del self._copies[key]
             if copy.path is not None:
-                await event_loop.to_thread(copy.path.unlink)
+                await event_loop.to_thread(partial(copy.path.unlink, missing_ok=True))
 
     async def aclose(self) -> None:
         """Delete all copies."""

@@ -36,7 +36,8 @@ def storyboard(
 
     The page shows when each image was requested and finished, how it looks, its edits and its
     posts. It is a single file that works without a network or scripts and can be printed. The page
-    is at most 6 MB for 20 images.
+    is at most 6 MB for 20 images. Of a video, it shows the first frame and the length, with a link
+    to the file at the service; whoever has the link can open the file until it expires.
 
     Parameters
     ----------

@@ -117,6 +117,8 @@ async def _folder(
                     data = await original(image)
                     file = await event_loop.to_thread(_write_original, files, folder, image, data)
                 result["file"] = file.name
+            except InvalidInputError:  # nothing can be written
+                raise
             except WondaError as error:  # the manifest reports it; the other ones are exported
                 result["error"] = error.message
             return flat_row({}, image.raw_row().items(), result)

@@ -44,6 +44,7 @@ MAX_ALT_LENGTH = 500
 #: Prompt and note; longer ones take the full width of the page.
 MAX_COLUMN_LENGTH = 700
 MAX_PARAMS = 24  # per image
+MAX_LENGTH = 360_000  # seconds of a video; more is a mistake
 TENTHS_BELOW_SECONDS = 10  # shorter durations have one decimal
 
 LINE_BREAKS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
@@ -169,12 +170,16 @@ class _TemplateData:
         is_video = media.is_video
         return {
             "is_video": is_video,
-            "length": media.duration if is_video else None,
+            "length": media.duration
+            if is_video and 0 < (media.duration or 0) < MAX_LENGTH
+            else None,
             "address": self._address(media.url or "") if is_video else "",
         }
 
     def _address(self, address: str) -> str:
-        return self._board.clean(address) if ADDRESS.fullmatch(address) else ""
+        """Return a web address without a password; empty if it is none."""
+        is_usable = ADDRESS.fullmatch(address) and "@" not in address.split("/")[2]
+        return self._board.clean(address) if is_usable else ""
 
     def _param(self, name: str, value: object) -> tuple[str, str]:
         label = parameters.humanize(self._line(name))

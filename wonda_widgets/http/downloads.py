@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, TypeVar, cast
@@ -25,7 +26,7 @@ from ..errors import (
     UnsafeMediaError,
     WondaError,
 )
-from ..utils import logs
+from ..utils import event_loop, logs
 from . import (
     body_reader,
     public_addresses,
@@ -51,7 +52,8 @@ MAX_REDIRECTS = 3
 MAX_FILE_BYTES = 4 * 1024**3  # of a file on disk
 #: What is written together; a larger part needs fewer changes between threads.
 WRITE_BYTES, WRITE_SECONDS = 2 * 1024 * 1024, 0.25
-PARTIAL_CONTENT = 206
+PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416
+CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)")
 
 
 class Downloads:
@@ -147,6 +149,8 @@ class Downloads:
                 except ServiceUnreachableError:
                     if part.received <= before:
                         raise
+                except _ProgressFunctionError as failed:
+                    raise failed.error from None
                 else:
                     return
 
@@ -164,7 +168,7 @@ class Downloads:
             except ServerError as error:
                 problem: WondaError = error
                 wait = error.retry_after
-            except WondaError:
+            except (WondaError, _ProgressFunctionError):
                 raise
             except Exception as error:  # noqa: BLE001 - a transport's bug, too, gets a clear error
                 transport_errors.log_unexpected(error)
@@ -244,6 +248,14 @@ class Downloads:
         return self._api_is_private
 
 
+class _ProgressFunctionError(Exception):
+    """An error of the caller's function, which is not one of the download."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
 class _PartialFile:
     """A file that is being downloaded, possibly in several parts."""
 
@@ -262,16 +274,28 @@ class _PartialFile:
 
     async def read(self, response: httpx.Response) -> None:
         """Write the body of a response to the file."""
+        if response.status_code == RANGE_NOT_SATISFIABLE and self.received:
+            if response.headers.get("Content-Range") == f"bytes */{self.received}":
+                return  # all bytes had been received
+            self._version = ""  # the next attempt requests the whole file
+            raise httpx.RemoteProtocolError("the file has become shorter")
         if not response.is_success:
             raise _api_error(response)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise httpx.DecodingError("an encoding that was not requested")
-        if response.status_code != PARTIAL_CONTENT or not self._continues(response):
+        if response.status_code == PARTIAL_CONTENT:
+            total = self._total_of_part(response)
+        else:
             await self._change(self._restart)
-        self._version = _version(response)
-        announced = response.headers.get("Content-Length", "")
-        total = self.received + int(announced) if announced.isdecimal() else None
-        self._on_progress(self.received, total)
+            self._version = _version(response)
+            announced = response.headers.get("Content-Length", "")
+            total = int(announced) if announced.isdecimal() else None
+        self._report(total)
+        await self._receive(response, total)
+        if total is not None and self.received < total:  # it continues in the next attempt
+            raise httpx.RemoteProtocolError("only a part was sent")
+
+    async def _receive(self, response: httpx.Response, total: int | None) -> None:
         chunks: list[bytes] = []
         size, due = 0, time.monotonic() + WRITE_SECONDS
         writing: asyncio.Future[None] | None = None
@@ -297,17 +321,35 @@ class _PartialFile:
             raise body_reader.TooLargeError
         await self._change(self._file.write, b"".join(chunks))
         self.received += size
-        self._on_progress(self.received, total)
+        self._report(total)
 
-    def _continues(self, response: httpx.Response) -> bool:
-        found: str = response.headers.get("Content-Range", "")
-        return found.startswith(f"bytes {self.received}-")
+    def _report(self, total: int | None) -> None:
+        try:
+            self._on_progress(self.received, total)
+        except Exception as error:  # noqa: BLE001 - the caller gets it
+            raise _ProgressFunctionError(error) from None
+
+    def _total_of_part(self, response: httpx.Response) -> int | None:
+        """Return the size of the whole file, of which a response has the next part.
+
+        Raises
+        ------
+        httpx.RemoteProtocolError
+            If it is another part, or of another version of the file. The next attempt requests
+            the whole file.
+        """
+        found = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        is_same = _version(response) in {"", self._version}
+        if found is None or int(found[1]) != self.received or not is_same or not self._version:
+            self._version = ""
+            raise httpx.RemoteProtocolError("another part than the requested one was sent")
+        return None if found[2] == "*" else int(found[2])
 
     @staticmethod
     async def _change(change: Callable[..., object], *args: object) -> None:
         """Change the file, in a thread."""
         try:
-            await asyncio.to_thread(change, *args)
+            await event_loop.to_thread(change, *args)
         except OSError as error:
             raise InvalidInputError(
                 "path",

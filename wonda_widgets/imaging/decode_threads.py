@@ -50,7 +50,7 @@ async def run(function: Callable[..., T], *args: Any, seconds: float | None = No
     *args
         Its arguments.
     seconds : float, optional
-        Time limit, without waiting for a slot. Default: `SECONDS`.
+        Time limit, without waiting for a slot. Default: `TIMEOUT_SECONDS`.
 
     Raises
     ------

@@ -93,7 +93,8 @@ def file_name(prompt: str, job_id: str, kind: str) -> str:
     The name contains the words of the prompt, in any script, and its emoji; at most 48 characters.
     """
     stem = "-".join(_words(normalize("NFC", prompt.lower())))
-    stem = graphemes.truncate(stem, MAX_NAME_LENGTH, MAX_NAME_BYTES).strip("-_") or "image"
+    stem = graphemes.truncate(stem, MAX_NAME_LENGTH, MAX_NAME_BYTES).strip("-_")
+    stem = stem or ("video" if kind.startswith("video/") else "image")
     tail = re.sub(r"\W", "", job_id)[:8]
     if not tail and RESERVED.fullmatch(stem):
         tail = "image"

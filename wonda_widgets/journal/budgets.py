@@ -138,7 +138,7 @@ class Budget:
                     "budget",
                     f"This costs about ${price:.2f}, but only ${max(0.0, left):.2f} of the "
                     f"${self.usd:.2f} budget is left.",
-                    "Choose a cheaper image, or use a larger budget.",
+                    "Choose a cheaper model or parameters, or use a larger budget.",
                 )
 
         return check

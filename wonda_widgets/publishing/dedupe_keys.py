@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from ..jobs.core import Core
 
-ENCODINGS = {"encode", "encodeVideo", "moveIndex"}  # operations that only change the file
+#: Operations that change the file, but not what is seen.
+ENCODINGS = {"encode", "encodeVideo", "frameRate", "moveIndex"}
 MAX_EDIT_CHAIN = 20  # successive edits of one image that are traced back
 
 #: One product name for each placement that has several. The product of a request without one

@@ -303,7 +303,8 @@ def _already_posted(
     job_id: str | None,
     caption: str = "with this caption",
 ) -> AlreadyPublishedError:
-    single = "This video was" if body.get("product") == "REELS" else "This image was"
+    nouns = {"REELS": "This video was", "STORIES": "This was"}  # a story may be of both kinds
+    single = nouns.get(str(body.get("product")), "This image was")
     posted = "These images were" if body.get("mediaIds") else single
     when = f" on {posted_at.astimezone():%d %b %Y at %H:%M}" if posted_at else ""
     return AlreadyPublishedError(

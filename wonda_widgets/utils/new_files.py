@@ -83,8 +83,11 @@ class FileBatch:
         return file
 
     def add(self, file: Path) -> None:
-        """Add a file that was written in another way."""
-        self._files.append(file)
+        """Add a file that was written in another way; delete it if the batch was discarded."""
+        with self._changed:
+            self._files.append(file)
+            if self._is_discarded:
+                file.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Delete all files; wait for those that are being written on other threads."""

@@ -139,8 +139,8 @@ class PublishForm(PreflightPanel):
             A thumbnail to show until its own is loaded.
         """
         clip = PostImage(media.media_id or "", thumb, is_video=True, source=media)
-        self._offer(clip, alt_text, None)
-        self._start(self._inspect_video, clip, media)
+        if self._offer(clip, alt_text, None):
+            self._start(self._inspect_video, clip, media)
 
     async def show(
         self,
@@ -175,14 +175,15 @@ class PublishForm(PreflightPanel):
             return  # another image was requested in the meantime
         self.offer(media.media_id or "", alt_text=alt_text, preview=preview, original=fetch)
 
-    def _offer(self, image: PostImage, alt_text: str, preview: Preview | None) -> None:
+    def _offer(self, image: PostImage, alt_text: str, preview: Preview | None) -> bool:
+        """Show an image, or remember it for later; return False if it is already shown."""
         if image.media_id in {self.media_id, self._original and self._original.media_id}:
             self._next = None  # the user has gone back to the current image
-            return
+            return False
         # Keep showing a post that is, or may be, in progress.
         if self.step in {"sending", "running", "unknown", "checking"}:
             self._next = (image, alt_text, preview)
-            return
+            return True
         self._next = None
         with self.hold_sync():
             if self.alt_text == self._offered_alt:
@@ -193,6 +194,7 @@ class PublishForm(PreflightPanel):
             self.outcome = ""
             self.error = None
             self._take(image, preview)
+        return True
 
     _wanted: Media | None = None
     _next: tuple[PostImage, str, Preview | None] | None = None

@@ -97,3 +97,25 @@ def test_video_edits_are_described():
 
 def test_name_of_a_video_has_its_suffix():
     assert save_original.file_name("A sail", "job", "video/webm") == "a-sail-job.webm"
+
+
+def test_full_disk_leaves_no_folder_of_a_few_files(wonda, clip, tmp_path, monkeypatch):
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("wonda_widgets.http.downloads._PartialFile._restart", full)
+    with pytest.raises(ww.InvalidInputError, match="No space left"):
+        wonda.history.export([clip], tmp_path / "all")
+    assert list((tmp_path / "all").iterdir()) == []
+
+
+def test_video_without_a_prompt_has_a_name():
+    assert save_original.file_name("", "", "video/mp4") == "video.mp4"
+
+
+def test_address_with_a_password_is_no_link(wonda, tmp_path):
+    media = Media(media_id="m", url="https://user:secret@a.example/x.mp4", mime_type="video/mp4")
+    page = wonda.history.storyboard(
+        [ww.GeneratedImage(media=media, prompt="A sail")], tmp_path / "board"
+    ).read_text("utf-8")
+    assert "secret" not in page

@@ -24,6 +24,7 @@ class Storage:
         self.tag = '"1"'
         self.cut = []  # after how many bytes each of the next responses is cut
         self.takes_ranges = True
+        self.odd = None  # answers the next request for a part
         self.expired = set()
         self.requests = []
 
@@ -39,6 +40,9 @@ class Storage:
         if wanted and self.takes_ranges and request.headers["if-range"] == self.tag:
             start, status = int(wanted.group(1)), 206
             headers["Content-Range"] = f"bytes {start}-{len(self.data) - 1}/{len(self.data)}"
+        if self.odd is not None and start:
+            odd, self.odd = self.odd, None
+            return odd(start)
         rest = self.data[start:]
         headers["Content-Length"] = str(len(rest))
         stop = self.cut.pop(0) if self.cut else None
@@ -149,6 +153,7 @@ def test_full_disk_is_reported(wonda, folder, monkeypatch):
     with pytest.raises(ww.InvalidInputError, match="No space left") as caught:
         wonda.media.download(CLIP, folder / "a.mp4")
     assert caught.value.field == "path"
+    assert str(caught.value).count("cannot be written") == 1
     assert list(folder.iterdir()) == []
 
 
@@ -169,3 +174,64 @@ def test_memory_is_bounded(wonda, storage, folder):
     finally:
         tracemalloc.stop()
     assert peak < len(storage.data) + 15_000_000  # the storage itself copies the data once
+
+
+def part(start, stop, tag='"1"', data=DATA):
+    return httpx.Response(
+        206,
+        headers={"ETag": tag, "Content-Range": f"bytes {start}-{stop - 1}/{len(data)}"},
+        content=data[start:stop],
+    )
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda start: part(start, len(DATA), tag='"2"', data=DATA[::-1]),
+        lambda start: part(start - 10, len(DATA)),
+        lambda start: part(start, start + 500_000),
+        lambda _: httpx.Response(206, content=DATA),
+        lambda _: httpx.Response(416, headers={"Content-Range": "bytes */5"}),
+    ],
+    ids=["another version", "another part", "less than requested", "unknown part", "shorter"],
+)
+def test_odd_part_is_not_taken_for_the_rest(wonda, storage, folder, odd):
+    storage.cut, storage.odd = [1_000_000], odd
+    assert wonda.media.download(CLIP, folder / "a.mp4").read_bytes() == DATA
+
+
+def test_part_that_was_not_requested_is_not_the_file(storage, folder):
+    answers = [part(0, 1_000_000)]
+
+    def answer(request):
+        is_storage = request.url.host.startswith("storage")
+        return answers.pop() if answers and is_storage else storage(request)
+
+    with ww.Wonda(KEY, base_url=BASE, transport=httpx.MockTransport(answer)) as client:
+        assert client.media.download(CLIP, folder / "a.mp4").read_bytes() == DATA
+
+
+def test_file_is_complete_if_the_host_has_no_more(folder):
+    """The connection breaks after the last byte, without a Content-Length."""
+
+    async def body():
+        yield DATA
+        raise httpx.ReadError("cut")
+
+    def answer(request):
+        if "range" in request.headers:
+            return httpx.Response(416, headers={"Content-Range": f"bytes */{len(DATA)}"})
+        return httpx.Response(200, headers={"ETag": '"1"'}, content=body())
+
+    with ww.Wonda(KEY, base_url=BASE, transport=httpx.MockTransport(answer)) as client:
+        assert client.media.download(CLIP, folder / "a.mp4").read_bytes() == DATA
+
+
+def test_error_of_the_progress_function_is_raised(wonda, storage, folder):
+    def fail(_received, _total):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        wonda.media.download(CLIP, folder / "a.mp4", on_progress=fail)
+    assert len(storage.requests) == 1
+    assert list(folder.iterdir()) == []

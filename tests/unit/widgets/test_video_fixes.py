@@ -124,6 +124,44 @@ def test_video_in_another_file_format_is_a_repetition(form, wonda, settled):
     assert len(sandbox_of(wonda).store.publishes) == 1
 
 
+def test_other_frame_rate_is_a_repetition(form, wonda, settled):
+    form.confirm_publish = False
+    send(form, "publish", media_id=form.media_id)
+    settled(lambda: form.posted)
+    press(form, "Convert to 30 frames per second")
+    settled(lambda: form.is_edited and not form.fixing)
+    send(form, "publish", media_id=form.media_id)
+    settled(lambda: form.step == "repeating")
+    press_count = len(sandbox_of(wonda).store.publishes)
+    assert press_count == 1
+
+
+def test_media_that_code_selects_is_the_one_that_is_posted(wonda, tmp_path, settled):
+    first, second = (
+        wonda.media.upload(write(tmp_path / f"{n}.mp4", size=size, sound=None))
+        for n, size in enumerate([(180, 320), (320, 180)])
+    )
+    form = ww.PublishForm(first, wonda=wonda, confirm_publish=False)
+    form.media_id = second.media_id
+    settled(lambda: form.accounts_state == "ready" and not form._tasks)
+    form.product = "STORIES"
+    send(form, "publish", media_id=second.media_id)
+    settled(lambda: form.posted)
+    assert form.media_id == second.media_id
+    [post] = sandbox_of(wonda).store.publishes.values()
+    assert post.body["mediaId"] == second.media_id
+    form.close()
+
+
+def test_another_selection_during_a_conversion_remains(form, wonda, tmp_path, settled):
+    other = wonda.media.upload(write(tmp_path / "other.mp4", size=(180, 320), sound=None))
+    press(form, "Convert to 30 frames per second")
+    form.start_soon(form.show, other)
+    settled(lambda: form.media_id == other.media_id and form.thumb and not form._tasks)
+    assert (form.is_edited, form.fixing) == (False, "")
+    assert form.media_id == other.media_id
+
+
 def test_full_disk_is_told_and_changes_nothing(form, settled, monkeypatch):
     def fail(**_):
         raise OSError(28, "No space left on device")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import httpx
 import pytest
 from conftest import KEY, sandbox_of, send
@@ -419,3 +421,10 @@ def test_studio_offers_a_reel_before_there_is_a_video(wonda, panel, settled):
     settled(lambda: studio.publish_form.product == "REELS")
     studio.prompt_form.kind = "image"
     settled(lambda: studio.publish_form.product == "IMAGE")
+
+
+def test_copy_that_was_deleted_is_downloaded_again(wonda, job):
+    media = job.wait().media
+    facts = event_loop.run_blocking(wonda._async.media.video_facts(media))
+    shutil.rmtree(wonda._async.media._video_files._folder)
+    assert event_loop.run_blocking(wonda._async.media.video_facts(media)) == facts

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import traitlets
 
-from ...errors import OutcomeUnknownError, WondaError
+from ...errors import OutcomeUnknownError, UnsafeMediaError, WondaError
 from ...imaging import decode_threads, video_process
 from ...imaging.operations import Crop, Pad, Resize, VideoOperation
 from ...journal.generated_image import GeneratedImage
@@ -62,6 +62,8 @@ class PostImage:
         None for an image, or if the video could not be inspected.
     source : Media or None
         The media of an original video; None for an edited one.
+    problem : str
+        Why a video could not be inspected; empty if it was, or not yet.
     """
 
     media_id: str
@@ -71,6 +73,7 @@ class PostImage:
     is_video: bool = False
     video: VideoFacts | None = None
     source: Media | None = None
+    problem: str = ""
 
     @property
     def can_be_edited(self) -> bool:
@@ -157,9 +160,10 @@ class PreflightPanel(PostingPanel):
         """Download and check an image of which only the media is known."""
         try:
             if media.is_video:
-                clip = PostImage(media.media_id or "", b"", is_video=True, source=media)
-                self._take(clip)
-                await self._inspect_video(clip, media)
+                if self._is_expected(media):
+                    clip = PostImage(self.media_id, b"", is_video=True, source=media)
+                    self._take(clip)
+                    await self._inspect_video(clip, media)
                 return
             data = await self._client.media.download(media)
             preview = await decode_threads.run(load_preview, data)
@@ -170,22 +174,24 @@ class PreflightPanel(PostingPanel):
             )
             self._update_checks()
             return
-        if self.media_id == media.media_id and self._original is None:
+        if self._is_expected(media):
             thumb = await decode_threads.run(make_card, preview.data)
             original = partial(self._client.media.download, media)
-            self._take(PostImage(media.media_id, thumb, info_of(preview), original))
+            self._take(PostImage(self.media_id, thumb, info_of(preview), original))
+
+    def _is_expected(self, media: Media) -> bool:
+        """Whether nothing else was selected since the panel was made."""
+        return self.media_id == media.media_id and self._original is None
 
     async def _inspect_video(self, clip: PostImage, media: Media) -> None:
         """Add facts and a thumbnail to a video; what cannot be read of it remains unknown."""
-        failure = None
         try:
             clip.video = await self._client.media.video_facts(media)
             frame = await self._client.history.poster(GeneratedImage(media=media))
             clip.thumb = await decode_threads.run(make_card, frame)
         except WondaError as error:  # the video can still be posted
-            failure = video_preflight.unchecked(str(error))
+            clip.problem = str(error)
         if self._current is clip and not self._closed:
-            self._inspection_failure = failure
             self.thumb = clip.thumb
             self._update_checks()
 
@@ -232,7 +238,7 @@ class PreflightPanel(PostingPanel):
         if self.is_video:
             caption = preflight.check(None, self.product, self.caption)
             if image is None or image.video is None:
-                return [self._inspection_failure or video_preflight.unchecked(), *caption], None
+                return [video_preflight.unchecked(image.problem if image else ""), *caption], None
             points = video_preflight.check(image.video, self.product)
             return [*points, *caption], video_preflight.combined_fix(image.video, self.product)
         facts = image.facts if image else None
@@ -358,6 +364,8 @@ def edit_problem(error: WondaError, noun: str = "image") -> error_alerts.Alert:
     """Describe an edit that failed, for the panel's alert."""
     if isinstance(error, OutcomeUnknownError):
         why = "It was sent, but no response was received; a copy may be in your Wonda library."
+    elif isinstance(error, UnsafeMediaError):
+        why = f"{error.message} {error.hint}".strip()
     else:
         problem = error_alerts.error_alert(error)
         why = f"{problem['title']} {problem['text']}"

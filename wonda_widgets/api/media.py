@@ -196,7 +196,10 @@ class AsyncMedia:
         arguments.require_type(media, Media, "a Media object")
         if path is None:
             return await self._with_fresh_address(media, self._core.transport.download)
-        return await self._save(media, paths.expand_user(path, "path"), on_progress)
+        target = paths.expand_user(path, "path")
+        if await event_loop.to_thread(target.is_dir):
+            raise InvalidInputError("path", f"{str(target)!r} is a folder.", "Add a file name.")
+        return await self._save(media, target, on_progress)
 
     async def _save(
         self, media: Media, target: Path, on_progress: Callable[[int, int | None], object]
@@ -221,7 +224,7 @@ class AsyncMedia:
             raise InvalidInputError(
                 "path",
                 f"{str(target)!r} cannot be written: {getattr(error, 'strerror', error)}.",
-                "Choose another file, or free some space.",
+                "Choose another file in an existing folder, or free some space.",
             ) from None
         finally:
             await asyncio.wait([opening])  # after a cancellation, the file may still be opened

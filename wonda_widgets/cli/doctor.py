@@ -38,6 +38,7 @@ def _packages() -> bool:
     versions = {name: _version(name) for name in REQUIRED}
     for name, version in versions.items():
         print(f"  {name:<12} {version or 'missing: pip install ' + name}")
+    print(f"  av           {_version('av') or 'not installed; only videos need it'}")
     return None not in versions.values()
 
 

@@ -168,12 +168,13 @@ class _TemplateData:
     def _video(self, media: Media) -> dict[str, Any]:
         """Return the length and the address of a video; the page shows only its first frame."""
         is_video = media.is_video
+        has_link = is_video and not self._board.is_sandbox  # which the reader cannot reach
         return {
             "is_video": is_video,
             "length": media.duration
             if is_video and 0 < (media.duration or 0) < MAX_LENGTH
             else None,
-            "address": self._address(media.url or "") if is_video else "",
+            "address": self._address(media.url or "") if has_link else "",
         }
 
     def _address(self, address: str) -> str:

@@ -157,6 +157,7 @@ class Compare(VideoPanel):
         label: str,
         action: Callable[[GeneratedImage], object],
         *,
+        images_only: bool = False,
         permission: Permission | None,
     ) -> None:
         """Add a button below each image.
@@ -167,10 +168,12 @@ class Compare(VideoPanel):
             The action's name in messages, and the text of its buttons.
         action : callable
             Called on the package's loop with the image.
+        images_only : bool
+            Whether there is no button for videos; the action refuses them itself.
         permission : Permission or None
             The permission that a session needs for the action; None if it is open to all.
         """
-        self._actions[name] = _Action(label, action, permission)
+        self._actions[name] = _Action(label, action, images_only, permission)
         self._update_actions()
 
     def grant(self, permissions: Permissions) -> None:
@@ -180,7 +183,7 @@ class Compare(VideoPanel):
 
     def _update_actions(self) -> None:
         self.actions = [
-            {"name": name, "label": action.label}
+            {"name": name, "label": action.label, "images_only": action.images_only}
             for name, action in self._actions.items()
             if self._permissions.grants(action.permission)
         ]
@@ -202,6 +205,7 @@ class _Action(NamedTuple):
 
     label: str
     call: Callable[[GeneratedImage], object]
+    images_only: bool
     permission: Permission | None
 
 

@@ -102,7 +102,7 @@ class Gallery(ImageGrid):
     notify = traitlets.Bool(default_value=False).tag(sync=True)
     """Matrix: whether the browser tells when the run has ended."""
     actions: Any = traitlets.List().tag(sync=True)
-    """The added actions: ``name``, ``label``, ``min_images`` and ``max_images``."""
+    """The added actions: ``name``, ``label``, ``min_images``, ``max_images``, ``images_only``."""
 
     def __init__(
         self,
@@ -458,6 +458,7 @@ class Gallery(ImageGrid):
         *,
         min_images: int = 1,
         max_images: int = 1,
+        images_only: bool = False,
         permission: Permission | None,
     ) -> None:
         """Add a button that runs an action on the selected images.
@@ -470,10 +471,14 @@ class Gallery(ImageGrid):
             Called on the package's loop with the images.
         min_images, max_images : int
             How many images the action accepts.
+        images_only : bool
+            Whether the button is off for videos; the action refuses them itself.
         permission : Permission or None
             The permission that a session needs for the action; None if it is open to all.
         """
-        self._actions[name] = _Action(label, action, min_images, max_images, permission)
+        self._actions[name] = _Action(
+            label, action, min_images, max_images, images_only, permission
+        )
         self._update_actions()
 
     def grant(self, permissions: Permissions) -> None:
@@ -488,6 +493,7 @@ class Gallery(ImageGrid):
                 "label": action.label,
                 "min_images": action.min_images,
                 "max_images": action.max_images,
+                "images_only": action.images_only,
             }
             for name, action in self._actions.items()
             if self._permissions.grants(action.permission)
@@ -513,6 +519,7 @@ class _Action(NamedTuple):
     call: Callable[[list[GeneratedImage]], object]
     min_images: int
     max_images: int
+    images_only: bool
     permission: Permission | None
 
 

@@ -75,6 +75,7 @@ class History(PublishForms):
             "animate",
             "Animate…",
             lambda images: self._animate(images[0].media),
+            images_only=True,
             permission=GENERATE,
         )
         self._add_post_actions(self.gallery)
@@ -83,6 +84,7 @@ class History(PublishForms):
             "reference",
             "Use as reference…",
             lambda images: self._use_as_reference(images[0].media),
+            images_only=True,
             permission=GENERATE,
         )
 

@@ -122,12 +122,16 @@ class PromptLab(PublishForms):
         self._add_post_actions(self.gallery)
         self.gallery.on_images(self._enable_storyboard)
         self.gallery.add_action(
-            "edit", "Edit…", lambda images: self._edit(images[0]), permission=EDIT
+            "edit",
+            "Edit…",
+            lambda images: self._edit(images[0]),
+            images_only=True,
+            permission=EDIT,
         )
         self.compare.add_action(
             "publish", "Publish…", partial(self._publish, self.gallery), permission=PUBLISH
         )
-        self.compare.add_action("edit", "Edit…", self._edit, permission=EDIT)
+        self.compare.add_action("edit", "Edit…", self._edit, images_only=True, permission=EDIT)
 
     # ------------------------------------------------------------ for the next cell
 

@@ -51,9 +51,13 @@ class VideoPreview(MediaPreview, VideoPanel):
     def _video_of(self, of: str) -> Media | None:
         return self.media if of == self.media_id else None
 
-    def _begin(self, media: Media, request: Mapping[str, Any], job_id: str, note: str) -> None:
+    def _begin(
+        self, media: Media, request: Mapping[str, Any], job_id: str, note: str
+    ) -> ShownMedia:
         """Show the player at once; its first frame follows."""
-        self._present(ShownMedia(media, request, job_id, None), note)
+        early = ShownMedia(media, request, job_id, None)
+        self._present(early, note)
+        return early
 
     async def _load(
         self, media: Media, request: Mapping[str, Any], job_id: str, *, with_thumbs: bool

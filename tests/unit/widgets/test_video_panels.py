@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 
 import httpx
@@ -428,3 +429,48 @@ def test_copy_that_was_deleted_is_downloaded_again(wonda, job):
     facts = event_loop.run_blocking(wonda._async.media.video_facts(media))
     shutil.rmtree(wonda._async.media._video_files._folder)
     assert event_loop.run_blocking(wonda._async.media.video_facts(media)) == facts
+
+
+def test_studio_posts_the_video_that_it_shows(wonda, panel, settled, monkeypatch):
+    """Even while its first frame is still being loaded."""
+    studio = panel(ww.Studio, wonda=wonda, prompt="A lake")
+    settled(lambda: studio.prompt_form.state == "ready")
+    studio.prompt_form.submit()
+    settled(lambda: studio.publish_form.media_id)
+    image = studio.publish_form.media_id
+
+    async def never(*_):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(wonda._async.history, "poster", never)
+    clip = wonda.videos.generate(model="kling_3_pro", prompt="A sail", params=PARAMS)
+    clip.wait()
+    [found] = wonda.history.search(kind="video")
+    event_loop.call_soon(lambda: studio.show(found))
+    settled(lambda: studio.video_preview.media_id)
+    settled(lambda: studio.publish_form.media_id != image)
+    assert studio.publish_form.media_id == clip.snapshot.media.media_id
+    assert (studio.publish_form.product, studio.publish_form.is_video) == ("REELS", True)
+
+
+def test_models_of_the_lab_tell_its_kind(wonda, panel, settled):
+    lab = panel(ww.PromptLab, wonda=wonda, template="A lake", models="seedance-2")
+    settled(lambda: lab.form.plan.get("kind") == "video")
+    assert lab.form.kind == "video"
+
+
+def test_actions_for_images_are_off_for_a_video(wonda, job, panel, settled):
+    job.wait()
+    gallery = panel(ww.History, wonda=wonda).gallery
+    settled(lambda: gallery.total == 1)
+    only = {action["name"] for action in gallery.actions if action["images_only"]}
+    assert only == {"animate", "reference", "carousel"}
+    send(gallery, "select", keys=[gallery._items[0].key])
+    settled(lambda: gallery.selected_keys)
+    assert gallery.has_selected_video
+
+
+def test_folder_is_no_file(wonda, job, tmp_path):
+    with pytest.raises(ww.InvalidInputError, match="is a folder"):
+        wonda.media.download(job.wait().media, tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -177,15 +177,21 @@ class LabForm(Panel):
             ]
             if not self.models:
                 self._select_models()
+            for kind in KINDS:  # of the models that code chose
+                if self.models and set(self.models) <= set(self._keys_of(kind)):
+                    self.kind = kind
             self.state = "ready"
         self._update_plan_soon()
         await self._find_unfinished_plan()
 
     def _select_models(self) -> None:
         """Select the first model of the kind if none of that kind is selected."""
-        keys = [model["key"] for model in self.available_models if model["kind"] == self.kind]
+        keys = self._keys_of(self.kind)
         if keys and not any(key in keys for key in self.models):
             self.models = keys[:1]
+
+    def _keys_of(self, kind: str) -> list[str]:
+        return [model["key"] for model in self.available_models if model["kind"] == kind]
 
     async def _find_unfinished_plan(self) -> None:
         """Offer to open a plan that an earlier kernel did not finish."""

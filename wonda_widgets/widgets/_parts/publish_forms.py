@@ -58,6 +58,7 @@ class PublishForms(CompositePanel):
             partial(self._carousel, gallery),
             min_images=MIN_SLIDES,
             max_images=MAX_SLIDES,
+            images_only=True,
             permission=PUBLISH,
         )
 

@@ -46,6 +46,8 @@ class ImageGrid(VideoPanel):
     selected: Any = traitlets.List()
     """The selected images (`GeneratedImage`), in the order of selection."""
     selected_keys = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    has_selected_video = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether a video is selected."""
     _reactive_traits = ("selected",)
     searches = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether the panel shows the journal and therefore has a search box."""
@@ -276,6 +278,7 @@ class ImageGrid(VideoPanel):
         selected = [item for item in self._find(keys) if item.image is not None]
         self._selected_items = {item.key: item for item in selected}
         self.selected_keys = [item.key for item in selected]
+        self.has_selected_video = any(gallery_items.is_video(item) for item in selected)
         self.selected = [item.image for item in selected]
 
     def _value_besides_traits(self) -> dict[str, Any]:

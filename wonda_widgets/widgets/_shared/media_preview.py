@@ -208,14 +208,15 @@ class MediaPreview(Panel):
         request: Mapping[str, Any],  # noqa: ARG002 - for subclasses, as are the next two
         job_id: str,  # noqa: ARG002
         note: str,  # noqa: ARG002
-    ) -> None:
-        """Show that media are being loaded."""
+    ) -> ShownMedia | None:
+        """Show that media are being loaded; return what can be displayed already."""
         self._requested = media
         with self.hold_sync():
             self.error = None
             self.saved = ""
             self.waiting = self._shown is not None
             self.state = "loading"
+        return None
 
     async def _fetch(  # noqa: PLR0917 - handed through by `show`
         self,
@@ -228,7 +229,9 @@ class MediaPreview(Panel):
     ) -> None:
         self._check_kind(media)
         if not in_background:
-            self._begin(media, request, job_id, note)
+            early = self._begin(media, request, job_id, note)
+            if early is not None and on_ready is not None:
+                on_ready(early)
         try:
             shown = await self._load(media, request, job_id, with_thumbs=on_ready is not None)
         except Exception:

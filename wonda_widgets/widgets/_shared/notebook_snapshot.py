@@ -39,7 +39,7 @@ NO_IMAGE: SnapshotImage = (b"", "", 0)
 
 
 #: Marks the output of a sandbox, wherever it is displayed later.
-SANDBOX_NOTE = "Sandbox: simulated images. Nothing was published."
+SANDBOX_NOTE = "Sandbox: simulated results. Nothing was published."
 
 
 class NotebookSnapshot(NamedTuple):

@@ -26,7 +26,8 @@ export interface ModelSpec {
   help: string;
   needs_prompt: boolean;
   needs_image: boolean;
-  most_references: number;
+  /** null if no limit is known. */
+  most_references: number | null;
   fields: ParameterSpec[];
 }
 

@@ -25,7 +25,7 @@ interface Traits {
   rows: Row[];
   slider: boolean;
   videos: boolean;
-  actions: { name: string; label: string }[];
+  actions: { name: string; label: string; images_only: boolean }[];
 }
 
 /** A large image, or why there is none. */
@@ -256,7 +256,8 @@ function Table() {
   const panel = usePanel<Traits>();
   const keys = panel.get("shown");
   const titles = panel.get("titles");
-  const actions = panel.get("actions");
+  const areVideos = panel.get("videos");
+  const actions = panel.get("actions").filter((action) => !(action.images_only && areVideos));
   const isPair = titles.length === 2;
   const nameOf = (index: number) => (isPair ? (SIDES[index] ?? "") : String(index + 1));
   const heading = (title: string, index: number) =>

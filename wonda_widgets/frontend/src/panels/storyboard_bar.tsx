@@ -47,7 +47,7 @@ export function StoryboardBar() {
         <Button
           small
           off={!!busy}
-          title="Saves one HTML file with the images, prompts and posts, to share outside the notebook"
+          title="Saves one HTML file with the results, prompts and posts, to share outside the notebook"
           onPress={() => panel.send({ type: "page", view: viewId })}
         >
           Export page

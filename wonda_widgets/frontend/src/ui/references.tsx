@@ -104,7 +104,8 @@ export function References({ invalid }: { invalid: boolean }) {
   const thumbs = panel.get("reference_thumbs");
   const message = panel.get("references_message");
   const chosen = selectedModel(panel.get("models"), panel.get("kind"), panel.get("model"));
-  const most = chosen?.most_references ?? 0;
+  // Without a known limit, the service decides.
+  const most = chosen ? (chosen.most_references ?? Number.POSITIVE_INFINITY) : 0;
   useLayoutEffect(() => {
     for (const { key, state } of items)
       if (state === "done" || state === "refused") heldFiles.delete(key);
@@ -134,7 +135,11 @@ export function References({ invalid }: { invalid: boolean }) {
       <Field
         name="references"
         label="Reference images"
-        aside={<span class="wonda-count">{most ? `${taken} of ${most}` : taken || ""}</span>}
+        aside={
+          <span class="wonda-count">
+            {Number.isFinite(most) && most ? `${taken} of ${most}` : taken || ""}
+          </span>
+        }
         error={most ? message : ""}
         invalid={invalid || undefined}
         before={

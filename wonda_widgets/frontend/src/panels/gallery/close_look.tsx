@@ -230,6 +230,7 @@ function Details({
         {panel
           .get("actions")
           .filter(({ min_images }) => min_images === 1)
+          .filter(({ images_only }) => !(images_only && item.is_video))
           .map(({ name, label }) => (
             <Button
               key={name}

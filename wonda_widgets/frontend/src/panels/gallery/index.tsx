@@ -114,9 +114,11 @@ function SelectionBar({ hidden, onCleared }: { hidden: boolean; onCleared: () =>
       {keys.length ? (
         <>
           <span class="wonda-chosen">{keys.length} selected</span>
-          {actions.map(({ name, label, min_images: min, max_images: max }) => {
-            const isOff = keys.length < min || keys.length > max;
-            const range = min === max ? `Select ${min}` : `Select ${min} to ${max}`;
+          {actions.map(({ name, label, min_images: min, max_images: max, images_only }) => {
+            const isForImages = images_only && panel.get("has_selected_video");
+            const isOff = isForImages || keys.length < min || keys.length > max;
+            const count = min === max ? `Select ${min}` : `Select ${min} to ${max}`;
+            const range = isForImages ? "Select only images" : count;
             return (
               <Button
                 key={name}

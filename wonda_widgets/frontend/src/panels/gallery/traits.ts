@@ -15,10 +15,12 @@ export interface Action {
   label: string;
   min_images: number;
   max_images: number;
+  images_only: boolean;
 }
 
 export interface GalleryTraits {
   selected_keys: string[];
+  has_selected_video: boolean;
   searches: boolean;
   groups: Group[];
   facets: Facet[];

@@ -58,7 +58,7 @@ class Filter(TypedDict, total=False):
 
 
 class AsyncHistory:
-    """The images in this journal."""
+    """The images and videos in this journal; both are `GeneratedImage` objects."""
 
     def __init__(self, core: Core, media: AsyncMedia, accounts: AsyncAccounts) -> None:
         self._core = core
@@ -86,7 +86,7 @@ class AsyncHistory:
     async def search(
         self, text: str = "", *, limit: int = 50, offset: int = 0, **filters: Unpack[Filter]
     ) -> list[GeneratedImage]:
-        """Find images, newest first.
+        """Find images and videos, newest first.
 
         Parameters
         ----------
@@ -103,7 +103,7 @@ class AsyncHistory:
             When the image was requested; in the local time zone if the value has none. If `until`
             is a date, that day is included.
         limit, offset : int
-            The maximum number of images, and how many newer ones to skip.
+            The maximum number of results, and how many newer ones to skip.
 
         Examples
         --------
@@ -372,7 +372,7 @@ class AsyncHistory:
 
     @on_package_loop
     async def export(self, images: Iterable[GeneratedImage], path: str | Path) -> Path:
-        """Write images to a ``.csv``, ``.json`` or ``.html`` file, or to a folder.
+        """Write images and videos to a ``.csv``, ``.json`` or ``.html`` file, or to a folder.
 
         An ``.html`` file is a `storyboard`. The originals are written to a folder, with a
         ``manifest.json``; where the format allows it, their metadata says how they were generated.

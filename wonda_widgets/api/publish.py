@@ -90,14 +90,14 @@ class AsyncPublish:
     ) -> Job:
         """Publish one image or video to Instagram and return the job.
 
-        The post is public as soon as the job succeeds. The same image is not posted to the same
-        account with the same caption again, even if another computer posted it: the journal, the
-        account's last 100 posts and its scheduled posts are checked first.
+        The post is public as soon as the job succeeds. The same image or video is not posted to the
+        same account with the same caption again, even if another computer posted it: the journal,
+        the account's last 100 posts and its scheduled posts are checked first.
 
         Parameters
         ----------
         media_id : str
-            The ID of a generated or uploaded image.
+            The ID of a generated or uploaded image or video.
         instagram_account_id : str
             From `accounts.instagram`.
         caption : str, optional

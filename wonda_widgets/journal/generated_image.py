@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # `gc=False` is safe: an image never refers back to itself.
 class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An image, how it was generated, and your marks.
+    """An image or a video, how it was generated, and your marks.
 
     Attributes
     ----------

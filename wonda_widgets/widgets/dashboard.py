@@ -169,7 +169,7 @@ class Dashboard(CompositePanel):
 
     @property
     def media(self) -> Media | None:
-        """The image that is shown in the studio; None before the first one."""
+        """The image or video that is shown in the studio; None before the first one."""
         return self.studio.media
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:

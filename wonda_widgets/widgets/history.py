@@ -25,7 +25,7 @@ GENERATE = Permission.GENERATE
 
 
 class History(PublishForms):
-    """A panel of every image in the journal, with search, comparison and posting.
+    """A panel of every image and video in the journal, with search, comparison and posting.
 
     Type words from a prompt to find its images. `Use prompt` opens a `Studio` below the gallery,
     with the prompt, model and parameters of an image; `Use as reference` adds it as a reference

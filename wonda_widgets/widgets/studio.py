@@ -76,7 +76,7 @@ class Studio(PublishForms):
     publish_job : Job or None
         The latest post.
     media : Media or None
-        The image that is shown.
+        The image or video that is shown.
 
     Examples
     --------

@@ -62,7 +62,9 @@ def go_through(page):
     image = page.get_by_role("img", name="A paper lantern on a wooden table").first
     expect(image).to_be_visible()
     assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
-    expect(page.get_by_text(re.compile(r"912 × 1140 · PNG · .* MB · \d+ s"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"912 × 1140 · PNG · .* MB · generated in \d+ s"))
+    ).to_be_visible()
     expect(bar).to_have_attribute("aria-valuenow", "100")
 
     expect(page.get_by_role("textbox", name="Alt text")).to_have_value(

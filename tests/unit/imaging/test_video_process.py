@@ -96,12 +96,13 @@ class Peak:
     def __init__(self):
         self._process = psutil.Process()
         self._start = self._process.memory_info().rss
+        self._others = set(self._process.children())
         self.own = self.children = 0
 
     async def watch(self):
         while True:
             self.own = max(self.own, self._process.memory_info().rss - self._start)
-            for child in self._process.children():
+            for child in set(self._process.children()) - self._others:
                 with contextlib.suppress(psutil.Error):
                     self.children = max(self.children, child.memory_info().rss)
             await asyncio.sleep(0.005)
@@ -166,11 +167,13 @@ def test_crash_is_an_error_of_the_file_only(path, monkeypatch):
 def test_canceled_conversion_ends_its_process(path, tmp_path, monkeypatch):
     monkeypatch.setattr(video_process, "START", "import time; time.sleep(600)")
 
+    others = set(psutil.Process().children())
+
     async def cancel():
         work = asyncio.ensure_future(
             video_process.convert(path, tmp_path / "out.mp4", [Trim(seconds=1)])
         )
-        while not (children := psutil.Process().children()):
+        while not (children := set(psutil.Process().children()) - others):
             await asyncio.sleep(0.01)
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):

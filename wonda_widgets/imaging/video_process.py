@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
-    from .operations import VideoOperation
+    from .operations import AnyOperation
 
 READ_SECONDS, READ_MEGABYTES = 20.0, 200
 CONVERT_SECONDS, CONVERT_MEGABYTES = 900.0, 1_000
@@ -100,7 +100,7 @@ async def facts(path: Path) -> video.VideoFacts:
 async def convert(
     path: Path,
     target: Path,
-    operations: Sequence[VideoOperation],
+    operations: Sequence[AnyOperation],
     on_progress: Callable[[float], object] = lambda _share: None,
 ) -> video.VideoFacts:
     """Write a changed copy of a video, as MP4, and return its facts.
@@ -108,7 +108,8 @@ async def convert(
     Parameters
     ----------
     path, target : Path
-    operations : sequence of VideoOperation
+    operations : sequence of operation
+        Those of `operations.VideoOperation`.
     on_progress : callable
         Called with the finished share, 0 to 1, from a thread.
 

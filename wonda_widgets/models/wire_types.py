@@ -213,6 +213,12 @@ class Capabilities(WireStruct, frozen=True):
         """Return the video models in the service's order; empty if there are none."""
         return self.generation.video
 
+    @property
+    def models(self) -> list[tuple[str, GenerationModel]]:
+        """Return all models, each after its kind: ``"image"`` or ``"video"``."""
+        kinds = ("image", self.image_models), ("video", self.video_models)
+        return [(kind, model) for kind, models in kinds for model in models]
+
 
 class Estimate(WireStruct, frozen=True):
     """Response of `POST /pricing/estimate` (section 9.1).

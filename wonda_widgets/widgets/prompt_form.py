@@ -214,9 +214,7 @@ class PromptForm(ReferencesPanel):
             self._load()
 
     async def _available_models(self) -> list[tuple[str, GenerationModel]]:
-        found = await self._client.capabilities()
-        models = [("image", each) for each in found.image_models]
-        models += [("video", each) for each in found.video_models]
+        models = (await self._client.capabilities()).models
         if not models:
             raise WondaError(
                 "This account has no models.", "Check its plan in your Wonda settings."

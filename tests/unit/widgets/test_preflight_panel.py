@@ -6,6 +6,7 @@ import httpx
 import pytest
 from conftest import KEY, sandbox_of, send
 from PIL import Image
+from preflight_forms import press, uploads
 
 import wonda_widgets as ww
 from wonda_widgets.models import Media
@@ -40,13 +41,6 @@ def form(wonda, media, settled):
     made.close()
 
 
-def press(form, label, **more):
-    fixes = [fix for point in form.check_results for fix in point["fixes"]]
-    fixes += [form.combined_fix] if form.combined_fix else []
-    (key,) = [fix["key"] for fix in fixes if fix["label"] == label]
-    send(form, "fix", key=key, media_id=form.media_id, **more)
-
-
 def misses(form):
     """The problems, and the advice about the format."""
     return [
@@ -54,10 +48,6 @@ def misses(form):
         for point in form.check_results
         if point["level"] == "miss" or point["title"].startswith("The format is")
     ]
-
-
-def uploads(wonda):
-    return [path for method, path in wonda.faults.arrived if path.endswith("/media/upload")]
 
 
 def stored(wonda, media_id):

@@ -3,6 +3,7 @@
 import pytest
 from clips import write
 from conftest import sandbox_of, send
+from preflight_forms import press, uploads
 
 import wonda_widgets as ww
 from wonda_widgets.imaging import video, video_process
@@ -32,17 +33,6 @@ def form(wonda, tmp_path, settled):
 
 def titles(form):
     return [point["title"] for point in form.check_results if point["level"] != "fine"]
-
-
-def press(form, label, **more):
-    fixes = [fix for point in form.check_results for fix in point["fixes"]]
-    fixes += [form.combined_fix] if form.combined_fix else []
-    (key,) = [fix["key"] for fix in fixes if fix["label"] == label]
-    send(form, "fix", key=key, media_id=form.media_id, **more)
-
-
-def uploads(wonda):
-    return [path for _, path in wonda.faults.arrived if path.endswith("/media/upload")]
 
 
 def test_fixes_accumulate_and_the_result_is_posted(form, wonda, settled, tmp_path):
@@ -113,27 +103,18 @@ def test_progress_of_a_conversion_is_shown(form, settled):
     assert len(seen) <= 13
 
 
-def test_video_in_another_file_format_is_a_repetition(form, wonda, settled):
+@pytest.mark.parametrize(
+    "label", ["Move the index to the start", "Convert to 30 frames per second"]
+)
+def test_video_in_another_file_format_is_a_repetition(form, wonda, settled, label):
     form.confirm_publish = False
     send(form, "publish", media_id=form.media_id)
     settled(lambda: form.posted)
-    press(form, "Move the index to the start")
+    press(form, label)
     settled(lambda: form.is_edited and not form.fixing)
     send(form, "publish", media_id=form.media_id)
     settled(lambda: form.step == "repeating")
     assert len(sandbox_of(wonda).store.publishes) == 1
-
-
-def test_other_frame_rate_is_a_repetition(form, wonda, settled):
-    form.confirm_publish = False
-    send(form, "publish", media_id=form.media_id)
-    settled(lambda: form.posted)
-    press(form, "Convert to 30 frames per second")
-    settled(lambda: form.is_edited and not form.fixing)
-    send(form, "publish", media_id=form.media_id)
-    settled(lambda: form.step == "repeating")
-    press_count = len(sandbox_of(wonda).store.publishes)
-    assert press_count == 1
 
 
 def test_media_that_code_selects_is_the_one_that_is_posted(wonda, tmp_path, settled):

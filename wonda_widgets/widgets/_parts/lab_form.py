@@ -161,19 +161,14 @@ class LabForm(Panel):
 
     async def _load_models(self) -> None:
         try:
-            offered = await self._client.capabilities()
+            offered = (await self._client.capabilities()).models
         except Exception:
             self.state = "unavailable"
             raise
         with self.hold_sync():
             self.error = None
             self.available_models = [
-                shown(model, parameters.form_fields(model.params), kind)
-                for kind, models in (
-                    ("image", offered.image_models),
-                    ("video", offered.video_models),
-                )
-                for model in models
+                shown(model, parameters.form_fields(model.params), kind) for kind, model in offered
             ]
             if not self.models:
                 self._select_models()

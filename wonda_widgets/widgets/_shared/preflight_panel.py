@@ -19,7 +19,7 @@ import traitlets
 
 from ...errors import OutcomeUnknownError, UnsafeMediaError, WondaError
 from ...imaging import decode_threads, video_process
-from ...imaging.operations import Crop, Pad, Resize, VideoOperation
+from ...imaging.operations import Crop, Pad, Resize
 from ...journal.generated_image import GeneratedImage
 from ...publishing import preflight, video_preflight
 from ...publishing.preflight import CheckResult, Fix, ImageInfo
@@ -345,8 +345,7 @@ async def _upload_video_edit(
     try:
         target = folder / "video.mp4"
         async with client.media.borrow_file(of.source) as path:
-            steps = msgspec.convert(msgspec.to_builtins(list(operations)), list[VideoOperation])
-            facts = await video_process.convert(path, target, steps, on_progress)
+            facts = await video_process.convert(path, target, operations, on_progress)
         thumb = await decode_threads.run(make_card, await video_process.poster(target))
         media = await client.media.upload(target, edit=_edit_record(of, operations))
     finally:

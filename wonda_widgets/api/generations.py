@@ -165,6 +165,8 @@ class AsyncGenerations:
         models: str | Sequence[str],
         params: Mapping[str, Any] | None,
         attachment_media_ids: Sequence[str],
+        *,
+        takes: int,
         **options: Any,
     ) -> Matrix:
         """Plan every variation of a prompt; see `AsyncImages.matrix`."""
@@ -180,6 +182,7 @@ class AsyncGenerations:
                 available=self._models(await self._capabilities()),
                 attachments=attachment_media_ids,
                 path=self.plan_path,
+                takes=takes,
             )
 
         return Matrix(self._core, plan, self._price, **options)
@@ -212,6 +215,7 @@ class AsyncGenerations:
                     asked.models,
                     asked.params,
                     asked.attachment_media_ids,
+                    takes=asked.takes,
                 ).prepare()
                 # The plan may differ now, because the service may have changed the parameters.
                 if matrix.matches(saved) and matrix.already_requested < len(matrix.plan):

@@ -96,6 +96,7 @@ class AsyncImages(AsyncGenerations):
         models: str | Sequence[str] = (),
         params: Mapping[str, Any] | None = None,
         *,
+        takes: int = 1,
         budget: float | None = None,
         max_concurrency: int = 4,
         attachment_media_ids: Sequence[str] = (),
@@ -114,6 +115,9 @@ class AsyncImages(AsyncGenerations):
         params : dict
             Each parameter's value, or a list of values. A model that does not have a parameter is
             sent the request without it.
+        takes : int
+            How often each combination is generated; a fact ``take`` tells them apart. A model that
+            has a parameter ``seed`` gets a different one for each take.
         budget : float, optional
             US dollars; a plan that costs more is not started.
         max_concurrency : int
@@ -150,6 +154,7 @@ class AsyncImages(AsyncGenerations):
             models,
             params,
             attachment_media_ids,
+            takes=takes,
             budget=budget,
             max_concurrency=max_concurrency,
             resume=resume,

@@ -51,6 +51,8 @@ class PromptLab(PublishForms):
         Model keys; by default the service's first model of that kind.
     params : dict
         The value of each parameter, or a list of values.
+    takes : int
+        How often each combination is generated.
     budget : float
         The maximum cost of a plan in US dollars.
     max_concurrency : int
@@ -86,6 +88,7 @@ class PromptLab(PublishForms):
         values: Mapping[str, Sequence[str]] | None = None,
         models: Sequence[str] | str = (),
         params: Mapping[str, Any] | None = None,
+        takes: int = 1,
         budget: float = DEFAULT_BUDGET,
         max_concurrency: int = DEFAULT_CONCURRENCY,
         confirm_publish: bool = True,
@@ -102,6 +105,7 @@ class PromptLab(PublishForms):
             values=values,
             models=models,
             params=params,
+            takes=takes,
             budget=budget,
             max_concurrency=max_concurrency,
             **common,

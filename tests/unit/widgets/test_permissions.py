@@ -129,7 +129,11 @@ TRAITS = {
     },
     "PromptForm": dict.fromkeys(("prompt", "kind", "model", "params"), GENERATE),
     "LabForm": dict.fromkeys(
-        ("kind", "template", "values", "models", "params", "budget", "max_concurrency"), GENERATE
+        (
+            *("kind", "template", "values", "models", "params", "takes"),
+            *("budget", "max_concurrency"),
+        ),
+        GENERATE,
     ),
     "EditForm": dict.fromkeys(("tool", "draft"), EDIT),
     "Gallery": dict.fromkeys(

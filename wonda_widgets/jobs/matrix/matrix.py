@@ -455,5 +455,8 @@ class Matrix:
 def _to_result(cell: Cell, plan: Plan) -> CellResult:
     body = request_body(cell.model, cell.prompt, cell.params, plan.attachments)
     operation = operation_of(plan.path)
+    requested = fingerprint(identity(operation, body))
+    if cell.take > 1:  # earlier versions had no takes
+        return CellResult(cell, f"{requested}-{cell.take}")
     former = former_fingerprint(body) if operation is IMAGE_GENERATION else ""
-    return CellResult(cell, fingerprint(identity(operation, body)), former)
+    return CellResult(cell, requested, former)

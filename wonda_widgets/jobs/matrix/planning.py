@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ...models import GenerationModel
 
 MAX_IMAGES = 1_000
+TAKE = "take"  # the name of the number of a take among the values of a cell
+SEED = "seed"  # a parameter of some models
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _PLACEHOLDER_NAME = re.compile(r"\w[\w -]*")
@@ -39,7 +41,9 @@ class Cell(msgspec.Struct, frozen=True):
     params : dict
         With the API's names.
     values : dict
-        Each placeholder's value.
+        Each placeholder's value; with several takes, also ``take``: ``"1"``, ``"2"``, ….
+    take : int
+        Distinguishes equal requests; 1 for the first or only one.
     """
 
     index: int
@@ -47,6 +51,7 @@ class Cell(msgspec.Struct, frozen=True):
     model: str
     params: dict[str, Any]
     values: dict[str, str]
+    take: int = 1
 
 
 class MatrixRequest(
@@ -64,6 +69,7 @@ class MatrixRequest(
     params: dict[str, list[Any]]
     attachment_media_ids: list[str]
     path: str = ""
+    takes: int = 1
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +90,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         Sentences about images that are left out.
     path : str
         The path of the requests; empty for images.
+    takes : int
+        How often each combination is generated.
     """
 
     cells: list[Cell]
@@ -94,6 +102,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     attachments: list[str] = msgspec.field(default_factory=list)
     notes: list[str] = msgspec.field(default_factory=list)
     path: str = ""
+    takes: int = 1
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -113,6 +122,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             params=self.params,
             attachment_media_ids=self.attachments,
             path=self.path,
+            takes=self.takes,
         )
 
 
@@ -161,6 +171,7 @@ def make_plan(
     available: Iterable[GenerationModel],
     attachments: Sequence[str] = (),
     path: str = "",
+    takes: int = 1,
 ) -> Plan:
     """Create a plan of all combinations; the first placeholder varies slowest.
 
@@ -180,6 +191,9 @@ def make_plan(
         Media IDs of reference images.
     path : str
         The path of the requests; empty for images.
+    takes : int
+        How often each combination is generated. A model with a parameter ``seed`` gets a different
+        one for each take.
 
     Raises
     ------
@@ -191,29 +205,34 @@ def make_plan(
     arguments.require_type(values, Mapping, "a dict of values per placeholder")
     arguments.require_type(params, Mapping, "a dict of values per parameter")
     placeholder_values = _placeholder_values(template, values)
+    numbers = _take_numbers(takes, placeholder_values)
     offered = {model.key: model for model in available}
     chosen = _chosen_models(models, offered)
     settings = {
         name: _distinct_values(f"params.{name}", name, given) for name, given in params.items()
     }
     _check_settings(settings, chosen, offered)
-    _check_size([chosen, *placeholder_values.values(), *settings.values()])
+    _check_size([chosen, *placeholder_values.values(), *settings.values(), list(numbers)])
 
     cells: dict[Any, Cell] = {}
     duplicates = 0
     for combination in itertools.product(*placeholder_values.values()):
-        cell_values = dict(zip(placeholder_values, combination, strict=True))
-        prompt = fill_template(template, cell_values)
-        for model, setting in itertools.product(chosen, itertools.product(*settings.values())):
+        filled = dict(zip(placeholder_values, combination, strict=True))
+        prompt = fill_template(template, filled)
+        varied = itertools.product(chosen, itertools.product(*settings.values()), numbers)
+        for model, setting, take in varied:
+            cell_values = filled | ({TAKE: str(take)} if takes > 1 else {})
             cell_params = {
                 name: value
                 for name, value in zip(settings, setting, strict=True)
                 if _takes(offered[model], name)
             }
+            if takes > 1 and _has_seed(offered[model]):
+                cell_params = {SEED: take, **cell_params}
             # Cells with the same request are merged, so that no image is charged twice.
-            request = (prompt, model, msgspec.json.encode(cell_params))
+            request = (prompt, model, msgspec.json.encode(cell_params), take)
             duplicates += request in cells and cells[request].values != cell_values
-            cell = Cell(len(cells), prompt, model, cell_params, cell_values)
+            cell = Cell(len(cells), prompt, model, cell_params, cell_values, take)
             cells.setdefault(request, cell)
     return Plan(
         cells=list(cells.values()),
@@ -224,7 +243,33 @@ def make_plan(
         attachments=as_list("attachment_media_ids", "The list of references", attachments),
         notes=[*_notes(settings, chosen, offered), *_duplicates_note(duplicates)],
         path=path,
+        takes=takes,
     )
+
+
+def _take_numbers(takes: Any, values: Mapping[str, Any]) -> range:
+    """Return the number of each take.
+
+    Raises
+    ------
+    InvalidInputError
+        If `takes` is no number above 0, or a placeholder has the name of a take's number.
+    """
+    if not isinstance(takes, int) or isinstance(takes, bool) or takes < 1:
+        raise InvalidInputError("takes", "takes must be a whole number above 0.")
+    if takes > 1 and TAKE in values:
+        raise InvalidInputError(
+            "template",
+            "With several takes, no placeholder can be called {take}.",
+            "Rename the placeholder.",
+        )
+    return range(1, takes + 1)
+
+
+def _has_seed(model: GenerationModel) -> bool:
+    """Return whether a model lists a parameter ``seed``."""
+    properties = model.params.get("properties")
+    return isinstance(properties, dict) and SEED in properties
 
 
 def check_names(template: str, values: Iterable[str]) -> None:

@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from ...client.wonda_client import AsyncWonda, Wonda
 
 DEFAULT_BUDGET = 2.50  # US dollars
+MAX_TAKES = 100
 
 UNCHECKED_NOTE = "You chose to continue: earlier results may be generated and charged again."
 
 #: Traits that the browser sets, and that a click on `Run` sends along.
-FORM_TRAITS = ("kind", "template", "values", "models", "params", "budget", "max_concurrency")
+FORM_TRAITS = (
+    *("kind", "template", "values", "models", "params", "takes"),
+    *("budget", "max_concurrency"),
+)
 
 #: What the click names of the plan that the user saw; it runs nothing if that has changed.
 SEEN = ("action", "count", "usd", "run")
@@ -54,6 +58,8 @@ class LabForm(Panel):
         Model keys; by default the service's first model of that kind.
     params : dict
         The value of each parameter, or a list of values.
+    takes : int
+        How often each combination is generated.
     budget : float
         The maximum cost of a plan in US dollars.
     max_concurrency : int
@@ -72,6 +78,8 @@ class LabForm(Panel):
     """The service's models, each with its form fields."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
     params: Any = traitlets.Dict(traitlets.List()).tag(sync=True)
+    takes = traitlets.Int(1, min=1, max=MAX_TAKES).tag(sync=True)
+    """How often each combination is generated."""
     budget = traitlets.Unicode("").tag(sync=True)
     """US dollars, as typed."""
     max_concurrency = traitlets.Int(DEFAULT_CONCURRENCY, min=1, max=MAX_CONCURRENCY).tag(sync=True)
@@ -95,6 +103,7 @@ class LabForm(Panel):
         values: Mapping[str, Sequence[str]] | None = None,
         models: Sequence[str] | str = (),
         params: Mapping[str, Any] | None = None,
+        takes: int = 1,
         budget: float = DEFAULT_BUDGET,
         max_concurrency: int = DEFAULT_CONCURRENCY,
         **traits: Any,
@@ -122,6 +131,7 @@ class LabForm(Panel):
                 name: planning.as_list(f"params.{name}", name, choices)
                 for name, choices in (params or {}).items()
             },
+            takes=plain_values.to_plain(takes),
             budget=f"{amount:.2f}" if amount is not None else "",
             max_concurrency=plain_values.to_plain(max_concurrency),
             **traits,
@@ -255,6 +265,7 @@ class LabForm(Panel):
             values,
             self.models,
             params,
+            takes=self.takes,
             budget=self._valid_budget(),
             max_concurrency=self.max_concurrency,
             allow_unchecked=self._accepts_journal_problem,
@@ -462,6 +473,7 @@ class LabForm(Panel):
             self.values = plan.values
             self.models = plan.models
             self.params = plan.params
+            self.takes = plan.takes
 
     @requires(Permission.GENERATE)
     def _on_dismiss_plan(self, _content: object) -> None:
@@ -478,6 +490,8 @@ def _factors(plan: planning.Plan) -> str:
         for name, choices in plan.params.items()
         if len(choices) > 1
     ]
+    if plan.takes > 1:
+        counts.append((plan.takes, "take"))
     return " × ".join(f"{count} {_plural(name, count)}" for count, name in counts)
 
 

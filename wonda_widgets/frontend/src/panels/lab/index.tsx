@@ -24,6 +24,7 @@ const FORM_TRAITS = [
   "values",
   "models",
   "params",
+  "takes",
   "budget",
   "max_concurrency",
 ] as const;
@@ -34,7 +35,8 @@ export function LabForm() {
   const delivery = useDelivery();
   const template = useDraft<HTMLTextAreaElement>("template", { delay: PAUSE });
   const budget = useDraft<HTMLInputElement>("budget", { delay: PAUSE });
-  const concurrency = useConcurrency();
+  const takes = useWholeNumber("takes", MAX_TAKES);
+  const concurrency = useWholeNumber("max_concurrency", MAX_CONCURRENCY);
   const takers = useRef(new Map<string, () => void>()); // add what is typed in list fields
   const runButton = useRef<HTMLButtonElement>(null);
 
@@ -67,6 +69,7 @@ export function LabForm() {
     for (const take of takers.current.values()) take();
     template.save();
     budget.save();
+    takes.save();
     concurrency.save();
     // A front end may delay trait changes but not messages, so the message contains all values.
     const form = Object.fromEntries(FORM_TRAITS.map((name) => [name, panel.peek(name)]));
@@ -150,6 +153,9 @@ export function LabForm() {
               inputMode="decimal"
             />
           )}
+        </Field>
+        <Field label="Takes of each">
+          {(control) => <input {...control} {...takes.control} />}
         </Field>
         <Field label="Parallel jobs">
           {(control) => <input {...control} {...concurrency.control} />}
@@ -264,18 +270,19 @@ function UnfinishedPlan() {
 }
 
 const MAX_CONCURRENCY = 32;
+const MAX_TAKES = 100;
 
-/** The number of parallel jobs. */
-function useConcurrency() {
+/** A field for a whole number from 1 to `most`; other input is replaced by the last number. */
+function useWholeNumber(name: "takes" | "max_concurrency", most: number) {
   const panel = usePanel<LabTraits>();
   const text = useSignal("");
   useSignalEffect(() => {
-    text.value = String(panel.get("max_concurrency"));
+    text.value = String(panel.get(name));
   });
   const save = () => {
     const value = Math.round(Number(text.peek()));
-    if (value >= 1 && value <= MAX_CONCURRENCY) panel.set({ max_concurrency: value });
-    else text.value = String(panel.peek("max_concurrency"));
+    if (value >= 1 && value <= most) panel.set({ [name]: value });
+    else text.value = String(panel.peek(name));
   };
   return {
     save,
@@ -283,7 +290,7 @@ function useConcurrency() {
       type: "number" as const,
       class: "wonda-input",
       min: 1,
-      max: MAX_CONCURRENCY,
+      max: most,
       value: text.value,
       onInput: (event: Event) => {
         text.value = (event.currentTarget as HTMLInputElement).value;

@@ -29,6 +29,7 @@ export interface LabTraits {
   available_models: ModelSpec[];
   models: string[];
   params: Record<string, unknown[]>;
+  takes: number;
   budget: string;
   max_concurrency: number;
   plan: Plan;

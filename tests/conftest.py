@@ -256,6 +256,11 @@ def sandbox_of(wonda):
     return wonda._async._core.transport._connections._transport.app.sandbox
 
 
+def only(template):
+    """Return the trait of a lab's form that has a single prompt template."""
+    return [{"name": "", "text": template}]
+
+
 def send(panel, kind, /, **content):
     """Send a message as a panel's browser does."""
     panel._receive(panel, {"type": kind, **content}, [])

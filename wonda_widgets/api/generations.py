@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeAlias, TypeVar
 
 import msgspec
 
@@ -21,7 +21,7 @@ from ..jobs.idempotency import (
 )
 from ..journal import budgets
 from ..journal.budgets import UnpricedError
-from ..utils import arguments
+from ..utils import arguments, event_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from ..journal.budgets import Budget
     from ..models import Capabilities, Estimate, GenerationModel
     from .pricing import AsyncPricing
+
+#: One or several prompt templates, which can have names.
+Templates: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -158,19 +161,98 @@ class AsyncGenerations:
             model=str(body["model"]), prompt=body.get("prompt"), params=body.get("params")
         )
 
-    def _matrix(
+    def matrix(
         self,
-        template: str,
-        values: Mapping[str, Sequence[str]] | None,
-        models: str | Sequence[str],
-        params: Mapping[str, Any] | None,
-        attachment_media_ids: Sequence[str],
+        template: Templates,
+        values: Mapping[str, Any] | None = None,
+        models: str | Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
         *,
-        takes: int,
-        **options: Any,
+        table: Any = None,
+        takes: int = 1,
+        combine: str = "product",
+        count: int | None = None,
+        seed: int = 0,
+        budget: float | None = None,
+        max_concurrency: int = 4,
+        attachment_media_ids: Sequence[str] = (),
+        resume: bool = True,
+        allow_unchecked: bool = False,
     ) -> Matrix:
-        """Plan every variation of a prompt; see `AsyncImages.matrix`."""
-        from ..jobs.matrix import planning  # noqa: PLC0415 - few scripts use it
+        """Plan every variation of a prompt; iterating over the result generates them.
+
+        `images.matrix` generates images, `videos.matrix` videos.
+
+        Parameters
+        ----------
+        template : str, list of str or dict of str to str
+            A prompt with ``{placeholders}``, or several that are compared, by their names (A, B, C
+            for a list). ``{red|blue}`` is a list of values in place; ``{{`` and ``}}`` are literal
+            braces. With several templates, `GeneratedImage.values` has the name as ``template``.
+        values : dict of str to list of str
+            Each placeholder's values.
+        models : str or list of str
+        params : dict
+            Each parameter's value, or a list of values. A model that does not have a parameter is
+            sent the request without it.
+        table : pandas.DataFrame, polars.DataFrame, list of dict, str or path, optional
+            Values that belong together, in rows; a string or path is that of a CSV file in UTF-8.
+            A column is a placeholder (``subject``), a parameter (``aspectRatio``), ``model``, or
+            ``references``: media IDs of further reference images. Empty cells of a parameter are
+            left to the service.
+        takes : int
+            How often each combination is generated. `GeneratedImage.values` has the number as
+            ``take``. A model that has a parameter ``seed`` gets a different one for each take.
+        combine : str
+            ``"product"``: each value with each other one, and with each row of the table.
+            ``"zip"``: the first values of all lists and the first row, the second ones, and so on.
+            ``"random"``: a sample of `count` different combinations of the product. Each template
+            is used for all of them.
+        count : int, optional
+            The size of a random sample.
+        seed : int
+            Another seed selects another random sample.
+        budget : float, optional
+            US dollars; a plan that costs more is not started.
+        max_concurrency : int
+            How many jobs run at the same time, at most 32.
+        attachment_media_ids : sequence of str, optional
+            Reference images for every image, in order; for videos, the start image and further
+            attachments.
+        resume : bool
+            Whether to resume the same plan if it was left unfinished in the last week; otherwise,
+            the plan starts over.
+        allow_unchecked : bool
+            Whether to run even if the journal cannot be written, or was damaged. Images may then be
+            generated and charged twice.
+
+        Raises
+        ------
+        InvalidInputError
+            If the plan is invalid; nothing was sent. If the plan exceeds the budget or the journal
+            cannot be used, iterating raises this error before any image is generated.
+
+        Examples
+        --------
+        >>> matrix = wonda.images.matrix(
+        ...     "A {subject} over the ocean, {light}",
+        ...     {"subject": ["sunset", "storm"], "light": ["low haze", "clear air"]},
+        ...     "nano-banana-2",
+        ...     {"aspectRatio": ["4:5", "16:9"]},
+        ...     budget=2.50,
+        ... )
+        >>> rows = list(matrix)  # with AsyncWonda: [row async for row in matrix]
+
+        Two takes of each of three templates, for each row of a table:
+
+        >>> matrix = wonda.images.matrix(
+        ...     ["A {subject}, {light}", "{subject} at {light}, 35mm", "Photo: {subject}, {light}"],
+        ...     models="nano-banana-2",
+        ...     table="subjects.csv",
+        ...     takes=2,
+        ... )
+        """
+        from ..jobs.matrix import planning, tables  # noqa: PLC0415 - few scripts use it
         from ..jobs.matrix.matrix import Matrix  # noqa: PLC0415 - see above
 
         async def plan() -> Plan:
@@ -182,10 +264,22 @@ class AsyncGenerations:
                 available=self._models(await self._capabilities()),
                 attachments=attachment_media_ids,
                 path=self.plan_path,
+                table=await event_loop.to_thread(tables.read_table, table),
                 takes=takes,
+                combine=combine,
+                count=count,
+                seed=seed,
             )
 
-        return Matrix(self._core, plan, self._price, **options)
+        return Matrix(
+            self._core,
+            plan,
+            self._price,
+            budget=budget,
+            max_concurrency=max_concurrency,
+            resume=resume,
+            allow_unchecked=allow_unchecked,
+        )
 
     @on_package_loop
     async def unfinished(self, days: float = 7) -> list[Matrix]:
@@ -209,13 +303,17 @@ class AsyncGenerations:
                 asked = msgspec.json.decode(saved.plan, type=MatrixRequest)
                 if asked.path != self.plan_path:
                     continue
-                matrix = await self._matrix(
-                    asked.template,
+                matrix = await self.matrix(
+                    asked.templates or asked.template,
                     asked.values,
                     asked.models,
                     asked.params,
-                    asked.attachment_media_ids,
+                    attachment_media_ids=asked.attachment_media_ids,
+                    table=asked.table or None,
                     takes=asked.takes,
+                    combine=asked.combine,
+                    count=asked.count,
+                    seed=asked.seed,
                 ).prepare()
                 # The plan may differ now, because the service may have changed the parameters.
                 if matrix.matches(saved) and matrix.already_requested < len(matrix.plan):

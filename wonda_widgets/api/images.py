@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..jobs.job import Job
-    from ..jobs.matrix.matrix import Matrix
     from ..journal.budgets import Budget
     from ..models import Capabilities, GenerationModel
 
@@ -88,78 +87,6 @@ class AsyncImages(AsyncGenerations):
         """
         request = request_body(model, prompt, params, attachment_media_ids)
         return await self._generate(request, budget, once)
-
-    def matrix(
-        self,
-        template: str,
-        values: Mapping[str, Sequence[str]] | None = None,
-        models: str | Sequence[str] = (),
-        params: Mapping[str, Any] | None = None,
-        *,
-        takes: int = 1,
-        budget: float | None = None,
-        max_concurrency: int = 4,
-        attachment_media_ids: Sequence[str] = (),
-        resume: bool = True,
-        allow_unchecked: bool = False,
-    ) -> Matrix:
-        """Plan every variation of a prompt; iterating over the result generates them.
-
-        Parameters
-        ----------
-        template : str
-            A prompt with ``{placeholders}``; ``{{`` and ``}}`` are literal braces.
-        values : dict of str to list of str
-            Each placeholder's values.
-        models : str or list of str
-        params : dict
-            Each parameter's value, or a list of values. A model that does not have a parameter is
-            sent the request without it.
-        takes : int
-            How often each combination is generated; a fact ``take`` tells them apart. A model that
-            has a parameter ``seed`` gets a different one for each take.
-        budget : float, optional
-            US dollars; a plan that costs more is not started.
-        max_concurrency : int
-            How many jobs run at the same time, at most 32.
-        attachment_media_ids : sequence of str, optional
-            Reference images for every image, in order.
-        resume : bool
-            Whether to resume the same plan if it was left unfinished in the last week; otherwise,
-            the plan starts over.
-        allow_unchecked : bool
-            Whether to run even if the journal cannot be written, or was damaged. Images may then be
-            generated and charged twice.
-
-        Raises
-        ------
-        InvalidInputError
-            If the plan is invalid; nothing was sent. If the plan exceeds the budget or the journal
-            cannot be used, iterating raises this error before any image is generated.
-
-        Examples
-        --------
-        >>> matrix = wonda.images.matrix(
-        ...     "A {subject} over the ocean, {light}",
-        ...     {"subject": ["sunset", "storm"], "light": ["low haze", "clear air"]},
-        ...     "nano-banana-2",
-        ...     {"aspectRatio": ["4:5", "16:9"]},
-        ...     budget=2.50,
-        ... )
-        >>> rows = list(matrix)  # with AsyncWonda: [row async for row in matrix]
-        """
-        return self._matrix(
-            template,
-            values,
-            models,
-            params,
-            attachment_media_ids,
-            takes=takes,
-            budget=budget,
-            max_concurrency=max_concurrency,
-            resume=resume,
-            allow_unchecked=allow_unchecked,
-        )
 
 
 class Images(Blocking[AsyncImages]):

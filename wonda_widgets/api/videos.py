@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..jobs.job import Job
-    from ..jobs.matrix.matrix import Matrix
     from ..journal.budgets import Budget
     from ..models import Capabilities, GenerationModel
 
@@ -82,60 +81,6 @@ class AsyncVideos(AsyncGenerations):
         """
         request = request_body(model, prompt, params, attachment_media_ids)
         return await self._generate(request, budget, once)
-
-    def matrix(
-        self,
-        template: str,
-        values: Mapping[str, Sequence[str]] | None = None,
-        models: str | Sequence[str] = (),
-        params: Mapping[str, Any] | None = None,
-        *,
-        takes: int = 1,
-        budget: float | None = None,
-        max_concurrency: int = 4,
-        attachment_media_ids: Sequence[str] = (),
-        resume: bool = True,
-        allow_unchecked: bool = False,
-    ) -> Matrix:
-        """Plan every variation of a prompt as videos; iterating over the result generates them.
-
-        Parameters
-        ----------
-        template, values, models, params, budget, max_concurrency
-            See `images.matrix`.
-        attachment_media_ids : sequence of str, optional
-            The start image, and further attachments, for every video, in order.
-        resume, allow_unchecked : bool
-            See `images.matrix`.
-
-        Raises
-        ------
-        InvalidInputError
-            See `images.matrix`.
-
-        Examples
-        --------
-        >>> matrix = wonda.videos.matrix(
-        ...     "A {subject}, slow dolly shot",
-        ...     {"subject": ["harbor", "lighthouse"]},
-        ...     "seedance-2",
-        ...     {"duration": 5},
-        ...     budget=5,
-        ... )
-        >>> rows = list(matrix)
-        """
-        return self._matrix(
-            template,
-            values,
-            models,
-            params,
-            attachment_media_ids,
-            takes=takes,
-            budget=budget,
-            max_concurrency=max_concurrency,
-            resume=resume,
-            allow_unchecked=allow_unchecked,
-        )
 
 
 class Videos(Blocking[AsyncVideos]):

@@ -21,6 +21,7 @@ from .publish_form import PublishForm
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..api.generations import Templates
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
@@ -43,16 +44,16 @@ class PromptLab(PublishForms):
         By default, a client with the key from the environment, or a sandbox.
     kind : str
         What is generated: ``"image"`` or ``"video"``.
-    template : str
-        A prompt with ``{placeholders}``.
+    template : str, list of str or dict of str to str
+        A prompt with ``{placeholders}``, or several by their names.
     values : dict of str to list of str
         The values of each placeholder.
     models : str or list of str
         Model keys; by default the service's first model of that kind.
     params : dict
         The value of each parameter, or a list of values.
-    takes : int
-        How often each combination is generated.
+    table, takes, combine, count, seed
+        See `images.matrix`.
     budget : float
         The maximum cost of a plan in US dollars.
     max_concurrency : int
@@ -84,11 +85,15 @@ class PromptLab(PublishForms):
         wonda: Wonda | AsyncWonda | None = None,
         *,
         kind: str = "image",
-        template: str = "",
+        template: Templates = "",
         values: Mapping[str, Sequence[str]] | None = None,
         models: Sequence[str] | str = (),
         params: Mapping[str, Any] | None = None,
+        table: Any = None,
         takes: int = 1,
+        combine: str = "product",
+        count: int | None = None,
+        seed: int = 0,
         budget: float = DEFAULT_BUDGET,
         max_concurrency: int = DEFAULT_CONCURRENCY,
         confirm_publish: bool = True,
@@ -105,7 +110,11 @@ class PromptLab(PublishForms):
             values=values,
             models=models,
             params=params,
+            table=table,
             takes=takes,
+            combine=combine,
+            count=count,
+            seed=seed,
             budget=budget,
             max_concurrency=max_concurrency,
             **common,

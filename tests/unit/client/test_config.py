@@ -37,7 +37,14 @@ SNAPSHOT = ww.Snapshot(
 )
 CELL = planning.Cell(index=0, prompt="A sail", model="m", params={"n": 1}, values={"what": "sail"})
 PLAN = planning.Plan(
-    cells=[CELL], template="A {what}", values={"what": ["sail"]}, models=["m"], params={"n": [1]}
+    cells=[CELL],
+    request=planning.MatrixRequest(
+        template="A {what}",
+        values={"what": ["sail"]},
+        models=["m"],
+        params={"n": [1]},
+        attachment_media_ids=[],
+    ),
 )
 IMAGE = ww.GeneratedImage(media=MEDIA, prompt="A sail", params={"n": 1}, made_at=NOW, rating=5)
 BUDGET = ww.Budget(2.5, NOW)

@@ -10,7 +10,7 @@ import pytest
 import wonda_widgets as ww
 from wonda_widgets.http.request_body import encode_json
 from wonda_widgets.jobs.idempotency import fingerprint
-from wonda_widgets.jobs.matrix import planning
+from wonda_widgets.jobs.matrix import plan_arguments
 from wonda_widgets.utils.plain_values import is_missing, to_plain
 
 ACCOUNT = "550e8400-e29b-41d4-a716-446655440000"
@@ -282,4 +282,4 @@ def test_table_times_are_accepted():
 
 def test_element_errors_name_the_value():
     with pytest.raises(ww.InvalidInputError, match="Value 3 of seed is empty"):
-        planning.as_list("params.seed", "seed", [1, None, float("nan")])
+        plan_arguments.as_list("params.seed", "seed", [1, None, float("nan")])

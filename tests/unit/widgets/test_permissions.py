@@ -78,6 +78,8 @@ MESSAGES = {
         "unchecked": GENERATE,
         "open_plan": GENERATE,
         "dismiss_plan": GENERATE,
+        "table_file": GENERATE,
+        "remove_table": GENERATE,
     },
     "MediaPreview": {"save": SAVE},
     "ImagePreview": {"edit": EDIT, "animate": GENERATE, "large": None, "download": None},
@@ -130,7 +132,8 @@ TRAITS = {
     "PromptForm": dict.fromkeys(("prompt", "kind", "model", "params"), GENERATE),
     "LabForm": dict.fromkeys(
         (
-            *("kind", "template", "values", "models", "params", "takes"),
+            *("kind", "templates", "values", "models", "params"),
+            *("combine", "count", "seed", "takes"),
             *("budget", "max_concurrency"),
         ),
         GENERATE,
@@ -372,7 +375,7 @@ def test_refused_message_has_no_effect(session, dashboard, wonda, settled, tmp_p
     assert list(tmp_path.joinpath("server").iterdir()) == []
     assert len(wonda.publish.scheduled()) == 1
     assert wonda.publish.history()["publishes"] == []
-    assert refused == {"confirm": 3, "hidden": 38, "reviewer": 68}[session]
+    assert refused == {"confirm": 3, "hidden": 38, "reviewer": 76}[session]
     bases = {"Panel", "ImageGrid", "JobPanel", "PostingPanel", "PreflightPanel", "ReferencesPanel"}
     bases |= {
         "MediaPreview",

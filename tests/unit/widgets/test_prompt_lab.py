@@ -4,13 +4,13 @@ import asyncio
 import threading
 
 import pytest
-from conftest import KEY, sandbox_of, send
+from conftest import KEY, only, sandbox_of, send
 from PIL import Image
 
 import wonda_widgets as ww
 from wonda_widgets.utils import event_loop
 from wonda_widgets.widgets._parts import lab_form
-from wonda_widgets.widgets._shared import gallery_items
+from wonda_widgets.widgets._shared import gallery_items, plan_summary
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 VALUES = {"subject": ["sunset", "storm"], "light": ["haze", "dusk", "rain"]}
@@ -434,8 +434,8 @@ def lab(panel, settled):
     [("city", "cities"), ("day", "days"), ("lens", "lens"), ("time of day", "time of days")],
 )
 def test_names_of_several_images(name, several):
-    assert lab_form._plural(name, 2) == several
-    assert lab_form._plural(name, 1) == name
+    assert plan_summary._counted(2, name) == f"2 {several}"
+    assert plan_summary._counted(1, name) == f"1 {name}"
 
 
 def test_price_is_shown_before_a_run(lab):
@@ -472,8 +472,8 @@ def test_planned_images_are_generated_once(lab, settled, wonda):
 @pytest.mark.parametrize(
     ("trait", "value", "field", "said"),
     [
-        ("template", "", "template", "is empty"),
-        ("template", "A {subject", "template", "Unmatched “{”"),
+        ("templates", only(""), "template", "is empty"),
+        ("templates", only("A {subject"), "template", "Unmatched “{”"),
         ("values", {"subject": ["a"]}, "values.light", "has no values"),
         ("values", {"subject": ["a"], "light": ["b", "b"]}, "values.light", "twice"),
         ("models", [], "models", "no values"),
@@ -644,9 +644,9 @@ def test_invalid_values_of_a_page_are_ignored(lab, settled, values):
     lab.form.set_state({"values": values})
     lab.form.set_state({"params": {"resolution": deep}})
     send(lab.form, "no_such", deep=deep)
-    send(lab.form, "run_now", form={"values": values, "template": 5}, action="run")
+    send(lab.form, "run_now", form={"values": values, "templates": 5}, action="run")
     settled(lambda: lab.form.receipt and lab.form.state == "ready")
-    assert (lab.form.values, lab.form.template) == (before, TEMPLATE)
+    assert (lab.form.values, lab.form.templates) == (before, only(TEMPLATE))
 
 
 def test_page_that_shows_an_old_plan_cannot_generate_it_again(lab, settled, wonda):
@@ -678,10 +678,10 @@ def test_button_resumes_the_last_run_unless_the_form_has_another_plan(lab, settl
     send(lab.gallery, "stop")
     settled(lambda: lab.matrix.state == "stopped" and lab.form.plan.get("action") == "resume")
     assert not lab.gallery.progress["offers_resume"]
-    template, lab.form.template = lab.form.template, "Another {subject}, {light}"
+    before, lab.form.templates = lab.form.templates, only("Another {subject}, {light}")
     settled(lambda: lab.form.plan.get("action") == "run")
     settled(lambda: lab.gallery.progress["offers_resume"])
-    lab.form.template = template
+    lab.form.templates = before
     settled(lambda: lab.form.plan.get("action") == "resume")
     matrix = lab.matrix
     run(lab)
@@ -703,9 +703,9 @@ def test_changed_input_is_not_run_without_a_new_price(lab, settled, wonda):
 
 
 def test_values_of_a_removed_placeholder_are_kept(lab, settled):
-    lab.form.template = "A {subject}"
+    lab.form.templates = only("A {subject}")
     settled(lambda: lab.form.plan.get("count") == 2)
-    lab.form.template = TEMPLATE
+    lab.form.templates = only(TEMPLATE)
     settled(lambda: lab.form.plan.get("count") == 6)
 
 
@@ -722,7 +722,7 @@ def test_stopped_plan_is_offered_to_the_next_kernel(lab, settled, panel, wonda):
     assert later.form.unfinished_plan.startswith(said)
     send(later.form, "open_plan")
     settled(lambda: later.form.plan.get("requested") == 6 - left)
-    assert later.form.template == TEMPLATE
+    assert later.form.templates == only(TEMPLATE)
     assert later.form.plan["count"] == left
     assert later.form.plan["usd"] == f"${0.04 * left:.2f}"
     assert "the budget is $0.01" in later.form.plan["problem"]["title"]

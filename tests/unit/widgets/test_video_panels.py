@@ -7,7 +7,7 @@ import shutil
 
 import httpx
 import pytest
-from conftest import KEY, sandbox_of, send
+from conftest import KEY, only, sandbox_of, send
 
 import wonda_widgets as ww
 from wonda_widgets.api.video_files import VideoFiles
@@ -414,7 +414,7 @@ def test_unfinished_plan_of_videos_is_offered(wonda, panel, settled):
     assert f"{left} of 4 videos left" in lab.form.unfinished_plan
     send(lab.form, "open_plan")
     settled(lambda: lab.form.kind == "video")
-    assert lab.form.template == "A {subject}"
+    assert lab.form.templates == only("A {subject}")
 
 
 def test_studio_offers_a_reel_before_there_is_a_video(wonda, panel, settled):

@@ -249,7 +249,15 @@ test("what is typed is sent when the panel is removed", async () => {
 // ---------------------------------------------------------------- the lab
 
 const LAB = {
-  template: "A {x}",
+  templates: [{ name: "", text: "A {x}" }],
+  table: {},
+  combine: "product",
+  count: 10,
+  seed: 0,
+  takes: 1,
+  references: [],
+  reference_thumbs: {},
+  references_message: "",
   placeholders: ["x"],
   values: { x: ["a"] },
   kind: "image",
@@ -314,12 +322,50 @@ test("a template that changed while its field had the focus is shown, and can be
   const { element, remove } = await show(kindOf(LabForm), model);
   const field = element.querySelector("textarea") as HTMLTextAreaElement;
   field.focus();
-  model.set("template", "Another {x}");
+  model.set("templates", [{ name: "", text: "Another {x}" }]);
   await settled();
   field.blur();
   await settled();
   assert.equal(field.value, "Another {x}");
   assert.equal(button(element, "Run 1").getAttribute("aria-disabled"), "false");
+  remove();
+});
+
+test("templates are added, named and removed, and what is typed is sent with a run", async () => {
+  const model = new FakeModel(structuredClone(LAB));
+  const { element, remove } = await show(kindOf(LabForm), model);
+  const areas = () => [...element.querySelectorAll("textarea")];
+  button(element, "Add template").click();
+  await settled();
+  assert.equal(areas().length, 2);
+  assert.equal(document.activeElement, areas()[1]);
+  assert.equal(areas()[1]?.value, "A {x}", "the copy of the last one");
+  const name = element.querySelector('[aria-label="Name of template B"]') as HTMLInputElement;
+  await type(areas()[1] as HTMLTextAreaElement, "{x}, 35mm");
+  await type(name, "short");
+  await new Promise((resolve) => setTimeout(resolve, 350));
+  await settled();
+  assert.deepEqual(model.state.templates, [
+    { name: "", text: "A {x}" },
+    { name: "short", text: "{x}, 35mm" },
+  ]);
+  button(element, "Remove template A").click();
+  await settled();
+  assert.deepEqual(model.state.templates, [{ name: "short", text: "{x}, 35mm" }]);
+  assert.equal(areas()[0]?.value, "{x}, 35mm");
+  assert.equal(document.activeElement, button(element, "Add template"));
+  assert.equal(button(element, "Run 1").getAttribute("aria-disabled"), "false");
+  remove();
+});
+
+test("a placeholder that is a column of the table has no field", async () => {
+  const table = { name: "a.csv", columns: ["x"], rows: [["1"], ["2"]], count: 7 };
+  const model = new FakeModel({ ...structuredClone(LAB), table });
+  const { element, remove } = await show(kindOf(LabForm), model);
+  assert.match(element.querySelector(".wonda-table-view")?.textContent ?? "", /x12and 5 more/);
+  assert.equal(element.querySelector(".wonda-chip-input"), null);
+  button(element, "Remove table").click();
+  assert.equal(model.sent.at(-1)?.type, "remove_table");
   remove();
 });
 

@@ -156,8 +156,8 @@ class Matrix:
         for each, price in zip(cells, prices, strict=True):
             each.price = price
         entries = await self._store.find_entries(cells, plan) if self._resume else {}
-        self._runner.cells, self._runner.attachments = cells, plan.attachments
-        self._runner.operation = operation_of(plan.path)
+        self._runner.cells = cells
+        self._runner.operation = operation_of(plan.request.path)
         self._plan = plan
         self._set_already_requested(entries)
 
@@ -453,8 +453,8 @@ class Matrix:
 
 
 def _to_result(cell: Cell, plan: Plan) -> CellResult:
-    body = request_body(cell.model, cell.prompt, cell.params, plan.attachments)
-    operation = operation_of(plan.path)
+    body = request_body(cell.model, cell.prompt, cell.params, cell.references)
+    operation = operation_of(plan.request.path)
     requested = fingerprint(identity(operation, body))
     if cell.take > 1:  # earlier versions had no takes
         return CellResult(cell, f"{requested}-{cell.take}")

@@ -84,8 +84,6 @@ class MatrixRunner:
     ----------
     cells : list of CellResult
         Set when the plan is prepared.
-    attachments : list of str
-        Media IDs of reference images, for every cell.
     operation : Operation
         What each cell requests: images or videos.
     saved_plan : SavedPlan or None
@@ -109,7 +107,6 @@ class MatrixRunner:
         self._begin = begin
         self._precondition = precondition
         self.cells: list[CellResult] = []
-        self.attachments: list[str] = []
         self.operation = IMAGE_GENERATION
         self.saved_plan: SavedPlan | None = None
         self.state: State = "planned"
@@ -371,7 +368,7 @@ class MatrixRunner:
             cell.dedupe_key, former_keys=cell.former_keys, include_failed=not cell.is_retry
         )
         planned = cell.cell
-        body = request_body(planned.model, planned.prompt, planned.params, self.attachments)
+        body = request_body(planned.model, planned.prompt, planned.params, planned.references)
         cell.state = "running"
         self._notify(cell)
         while True:
@@ -467,7 +464,7 @@ class MatrixRunner:
             model=planned.model,
             params=planned.params,
             values=planned.values,
-            references=tuple(self.attachments),
+            references=planned.references,
             made_at=snapshot.created_at,
             seconds=snapshot.elapsed,
             job_id=(job and job.id) or "",

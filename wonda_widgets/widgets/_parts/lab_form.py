@@ -4,44 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from ...errors import InvalidInputError
-from ...jobs.matrix import planning
+from ...jobs.matrix import combining, plan_arguments, tables, templates
 from ...jobs.matrix.cells import total_price
 from ...jobs.matrix.matrix import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, Matrix
 from ...jobs.matrix.plan_budget import check_amount
-from ...models import parameters
+from ...models import Media, parameters, reference_limits
 from ...utils import event_loop, plain_values
-from .._shared import error_alerts, formatting, gallery_items
+from .._shared import error_alerts, formatting, plan_summary
 from .._shared.frontend import view
-from .._shared.panel import Panel
 from .._shared.permissions import Permission, requires
+from .._shared.reference_images import ReferencesPanel
 from ..prompt_form import KINDS, PRICE_DELAY_SECONDS, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ...api.generations import Templates
     from ...client.wonda_client import AsyncWonda, Wonda
+    from ...jobs.matrix.planning import Plan
+    from ...models import GenerationModel
 
 DEFAULT_BUDGET = 2.50  # US dollars
 MAX_TAKES = 100
+DEFAULT_COUNT = 10  # of a random sample
+SHOWN_ROWS = 5  # of a table
+MAX_CELL_LENGTH = 80  # characters shown of a table's cell
 
 UNCHECKED_NOTE = "You chose to continue: earlier results may be generated and charged again."
 
 #: Traits that the browser sets, and that a click on `Run` sends along.
 FORM_TRAITS = (
-    *("kind", "template", "values", "models", "params", "takes"),
-    *("budget", "max_concurrency"),
+    *("kind", "templates", "values", "models", "params"),
+    *("combine", "count", "seed", "takes", "budget", "max_concurrency"),
 )
 
 #: What the click names of the plan that the user saw; it runs nothing if that has changed.
 SEEN = ("action", "count", "usd", "run")
 
 
-class LabForm(Panel):
+class LabForm(ReferencesPanel):
     """A form that plans images or videos from a prompt template and its values, and runs the plan.
 
     Parameters
@@ -50,16 +57,16 @@ class LabForm(Panel):
         By default a client with the key from the environment, or a sandbox.
     kind : str
         What is generated: ``"image"`` or ``"video"``.
-    template : str
-        A prompt with ``{placeholders}``.
+    template : str, list of str or dict of str to str
+        A prompt with ``{placeholders}``, or several by their names.
     values : dict of str to list of str
         The values of each placeholder.
     models : str or list of str
         Model keys; by default the service's first model of that kind.
     params : dict
         The value of each parameter, or a list of values.
-    takes : int
-        How often each combination is generated.
+    table, takes, combine, count, seed
+        See `images.matrix`.
     budget : float
         The maximum cost of a plan in US dollars.
     max_concurrency : int
@@ -71,15 +78,23 @@ class LabForm(Panel):
 
     kind = traitlets.Enum(KINDS, "image").tag(sync=True)
     """What is generated: ``"image"`` or ``"video"``."""
-    template = traitlets.Unicode("").tag(sync=True)
+    templates: Any = traitlets.List(traitlets.Dict(traitlets.Unicode())).tag(sync=True)
+    """Each prompt template: ``name`` and ``text``; a name may be empty."""
     placeholders = traitlets.List(traitlets.Unicode()).tag(sync=True)
     values: Any = traitlets.Dict(traitlets.List(traitlets.Unicode())).tag(sync=True)
     available_models: Any = traitlets.List().tag(sync=True)
     """The service's models, each with its form fields."""
+    table: Any = traitlets.Dict().tag(sync=True)
+    """What the page shows of the table: ``name``, ``columns``, ``count`` of rows, and the first
+    ``rows``; empty without a table."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
     params: Any = traitlets.Dict(traitlets.List()).tag(sync=True)
     takes = traitlets.Int(1, min=1, max=MAX_TAKES).tag(sync=True)
     """How often each combination is generated."""
+    combine = traitlets.Enum(combining.COMBINE, "product").tag(sync=True)
+    count = traitlets.Int(DEFAULT_COUNT, min=1, max=plan_arguments.MAX_IMAGES).tag(sync=True)
+    """The size of a random sample."""
+    seed = traitlets.Int(0).tag(sync=True)
     budget = traitlets.Unicode("").tag(sync=True)
     """US dollars, as typed."""
     max_concurrency = traitlets.Int(DEFAULT_CONCURRENCY, min=1, max=MAX_CONCURRENCY).tag(sync=True)
@@ -99,11 +114,15 @@ class LabForm(Panel):
         wonda: Wonda | AsyncWonda | None = None,
         *,
         kind: str = "image",
-        template: str = "",
+        template: Templates = "",
         values: Mapping[str, Sequence[str]] | None = None,
         models: Sequence[str] | str = (),
         params: Mapping[str, Any] | None = None,
+        table: Any = None,
         takes: int = 1,
+        combine: str = "product",
+        count: int | None = None,
+        seed: int = 0,
         budget: float = DEFAULT_BUDGET,
         max_concurrency: int = DEFAULT_CONCURRENCY,
         **traits: Any,
@@ -111,33 +130,46 @@ class LabForm(Panel):
         self._matrix: Matrix | None = None
         self._runs = 0  # a click names it, so that a repeated message runs nothing
         self._accepted_problem = ""  # the journal problem that the user accepted
-        self._unfinished_plan: planning.Plan | None = None
+        self._unfinished_plan: Plan | None = None
         self._planning: asyncio.Task[None] | None = None
         self._plan_listeners: list[Callable[[Matrix], object]] = []
         self._run_listeners: list[Callable[[Matrix], object]] = []
+        self._offered: dict[tuple[str, str], GenerationModel] = {}  # by kind and key
+        self._table = tables.read_table(table)
         amount = check_amount(budget)
+        texts = templates.read_templates(template) if template else {"": ""}
         if template:
-            planning.check_names(template, values or {})
+            templates.check_names(texts.values(), values or {})
         super().__init__(
             wonda,
             kind=kind,
-            template=template,
+            templates=[{"name": name, "text": text} for name, text in texts.items()],
+            table=_shown_table("Table", self._table),
             values={
-                name: planning.as_list(f"values.{name}", f"{{{name}}}", choices)
+                name: plan_arguments.as_list(f"values.{name}", f"{{{name}}}", choices)
                 for name, choices in (values or {}).items()
             },
-            models=planning.as_list("models", "The model", models),
+            models=plan_arguments.as_list("models", "The model", models),
             params={
-                name: planning.as_list(f"params.{name}", name, choices)
+                name: plan_arguments.as_list(f"params.{name}", name, choices)
                 for name, choices in (params or {}).items()
             },
             takes=plain_values.to_plain(takes),
+            combine=combine,
+            count=plain_values.to_plain(count) if count is not None else DEFAULT_COUNT,
+            seed=plain_values.to_plain(seed),
             budget=f"{amount:.2f}" if amount is not None else "",
             max_concurrency=plain_values.to_plain(max_concurrency),
             **traits,
         )
         self.observe(lambda _: event_loop.call_soon(self._select_models), "kind")
-        self.observe(lambda _: event_loop.call_soon(self._update_plan_soon), list(FORM_TRAITS))
+        self.observe(
+            lambda _: event_loop.call_soon(self._update_plan_soon),
+            [*FORM_TRAITS, "table", "references"],
+        )
+        self.observe(
+            lambda _: event_loop.call_soon(self._update_references_message), ["kind", "models"]
+        )
         event_loop.call_soon(self._load)
 
     @property
@@ -155,7 +187,11 @@ class LabForm(Panel):
 
     def _snapshot_facts(self) -> list[tuple[str, str]]:
         varied = [(name, ", ".join(map(str, choices))) for name, choices in self.values.items()]
-        return [("Template", self.template), *varied, ("Models", ", ".join(self.models))]
+        return [
+            *((f"Template {each['name']}".strip(), each["text"]) for each in self.templates),
+            *varied,
+            ("Models", ", ".join(self.models)),
+        ]
 
     # ------------------------------------------------------------ models and unfinished plans
 
@@ -175,6 +211,7 @@ class LabForm(Panel):
         except Exception:
             self.state = "unavailable"
             raise
+        self._offered = {(kind, model.key): model for kind, model in offered}
         with self.hold_sync():
             self.error = None
             self.available_models = [
@@ -203,7 +240,7 @@ class LabForm(Panel):
         client = self._client
         for matrix in [*await client.images.unfinished(), *await client.videos.unfinished()]:
             plan = matrix.plan
-            if not plan.attachments and self.state != "running":
+            if self.state != "running":
                 self._unfinished_plan = plan
                 count = f"{len(plan)} {plan.kind}{'' if len(plan) == 1 else 's'}"
                 pending = len(plan) - matrix.already_requested
@@ -225,7 +262,7 @@ class LabForm(Panel):
         # Wait until the user stops typing; each change restarts the wait.
         await asyncio.sleep(PRICE_DELAY_SECONDS)
         try:
-            self.placeholders = planning.placeholders(self.template)
+            self._read_placeholders()
             matrix = await self._make_matrix()
             problem = self._problem_of(matrix)
         except Exception as error:  # noqa: BLE001 - a plan with any error must not run
@@ -246,8 +283,11 @@ class LabForm(Panel):
         ------
         InvalidInputError
         """
+        columns = self.table.get("columns", ())
         values = {
-            name: choices for name, choices in self.values.items() if name in self.placeholders
+            name: choices
+            for name, choices in self.values.items()
+            if name in self.placeholders and name not in columns
         }
         accepted = {
             field["name"]
@@ -256,20 +296,91 @@ class LabForm(Panel):
             for field in model["fields"]
         }
         params = {
-            name: choices for name, choices in self.params.items() if choices and name in accepted
+            name: choices
+            for name, choices in self.params.items()
+            if choices and name in accepted and name not in columns
         }
         client = self._client
         make = client.videos.matrix if self.kind == "video" else client.images.matrix
         return await make(
-            self.template,
+            self._named_templates(),
             values,
             self.models,
             params,
+            table=self._table or None,
             takes=self.takes,
+            combine=self.combine,
+            count=self.count if self.combine == "random" else None,
+            seed=self.seed,
+            attachment_media_ids=self._uploaded_ids(),
             budget=self._valid_budget(),
             max_concurrency=self.max_concurrency,
             allow_unchecked=self._accepts_journal_problem,
         ).prepare()
+
+    def _named_templates(self) -> str | dict[str, str]:
+        """Return the templates as `images.matrix` accepts them.
+
+        Raises
+        ------
+        InvalidInputError
+            If two have the same name.
+        """
+        pairs = [(each.get("name", "").strip(), each.get("text", "")) for each in self.templates]
+        if len(pairs) == 1 and not pairs[0][0]:
+            return str(pairs[0][1])
+        return templates.with_names(pairs)
+
+    def _read_placeholders(self) -> None:
+        """Update the fields for values.
+
+        Raises
+        ------
+        InvalidInputError
+            If a template is invalid.
+        """
+        self.placeholders = templates.all_placeholders(
+            each.get("text", "") for each in self.templates
+        )
+
+    # ------------------------------------------------------------ reference images
+
+    def _limit(self, model: str) -> tuple[reference_limits.ReferenceLimit, str]:
+        offered = self._offered.get((str(self.kind), model))
+        if offered is None:
+            return reference_limits.ReferenceLimit(0, None), model
+        return reference_limits.limit_for(offered), offered.name
+
+    def _chosen_model(self) -> str:
+        """Return the selected model that accepts the fewest reference images."""
+        limits = {key: self._limit(key)[0].maximum for key in self.models}
+        return min(
+            limits,
+            key=lambda key: math.inf if limits[key] is None else limits[key] or 0,
+            default="",
+        )
+
+    # ------------------------------------------------------------ the table
+
+    @requires(Permission.GENERATE)
+    def _on_table_file(self, content: Mapping[str, Any]) -> None:
+        """Read a CSV file that was dropped; the former table is kept if it cannot be read."""
+        name = str(content.get("name") or "The file")[:MAX_CELL_LENGTH]
+        buffers = content.get("buffers") or [b""]
+        self._start(self._read_table, name, bytes(buffers[0]))
+
+    async def _read_table(self, name: str, content: bytes) -> None:
+        table = await event_loop.to_thread(tables.read_csv, content, name)
+        self._table = table
+        self.error = None
+        self.table = _shown_table(name, table)
+
+    @requires(Permission.GENERATE)
+    def _on_remove_table(self, _content: object) -> None:
+        self._table = []
+        self.table = {}
+
+    # ------------------------------------------------------------ the budget
 
     def _check_budget(self) -> float:
         """Return the budget in US dollars.
@@ -340,7 +451,7 @@ class LabForm(Panel):
             "requested": requested,
             "action": action,
             "run": self._runs,
-            "factors": _factors(plan),
+            "factors": plan_summary.factors(plan),
             "prices": [
                 {"text": formatting.format_price(usd, credit) or "unknown", "count": count}
                 for usd, credit, count in price.breakdown
@@ -416,7 +527,7 @@ class LabForm(Panel):
 
     async def _run(self, seen: tuple[object, ...]) -> None:
         try:
-            self.placeholders = planning.placeholders(self.template)
+            self._read_placeholders()
             matrix = await self._make_matrix()
             self._check(matrix)
             plan = self._describe_plan(matrix)
@@ -466,14 +577,22 @@ class LabForm(Panel):
         if plan is None or self.state != "ready":
             return
         self._on_dismiss_plan(None)
+        request = plan.request
+        self._table = request.table
         with self.hold_sync():
             self.kind = plan.kind
-            self.template = plan.template
-            self.placeholders = list(plan.values)
-            self.values = plan.values
-            self.models = plan.models
-            self.params = plan.params
-            self.takes = plan.takes
+            self.templates = [{"name": name, "text": text} for name, text in plan.templates.items()]
+            self._read_placeholders()
+            self.values = request.values
+            self.models = request.models or self.models
+            self.params = request.params
+            self.table = _shown_table("Table", request.table)
+            self.takes = request.takes
+            self.combine, self.seed = request.combine, request.seed
+            self.count = request.count or self.count
+        self._references.clear()
+        for media_id in request.attachment_media_ids:
+            self.add_reference(Media(media_id=media_id))
 
     @requires(Permission.GENERATE)
     def _on_dismiss_plan(self, _content: object) -> None:
@@ -481,24 +600,20 @@ class LabForm(Panel):
         self.unfinished_plan = ""
 
 
-def _factors(plan: planning.Plan) -> str:
-    """Describe the size of a plan: ``"3 subjects × 4 lights × 1 model"``."""
-    counts = [(len(choices), name) for name, choices in plan.values.items()]
-    counts.append((len(plan.models), "model"))
-    counts += [
-        (len(choices), gallery_items.label(f"params.{name}").lower())
-        for name, choices in plan.params.items()
-        if len(choices) > 1
-    ]
-    if plan.takes > 1:
-        counts.append((plan.takes, "take"))
-    return " × ".join(f"{count} {_plural(name, count)}" for count, name in counts)
-
-
-def _plural(name: str, count: int) -> str:
-    """Return the plural of a placeholder's name, by the simple English rules."""
-    if count == 1 or name.endswith("s") or not name[-1].isalpha():
-        return name
-    if name.endswith("y") and name[-2:-1] not in "aeiou":
-        return f"{name[:-1]}ies"
-    return f"{name}s"
+def _shown_table(name: str, table: tables.Table) -> dict[str, Any]:
+    """Return what the page shows of a table."""
+    if not table:
+        return {}
+    columns = list(table[0])
+    return {
+        "name": name,
+        "columns": columns,
+        "count": len(table),
+        "rows": [
+            [
+                "" if row[column] is None else str(row[column])[:MAX_CELL_LENGTH]
+                for column in columns
+            ]
+            for row in table[:SHOWN_ROWS]
+        ],
+    }

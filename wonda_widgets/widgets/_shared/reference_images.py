@@ -358,6 +358,20 @@ class ReferencesPanel(Panel):
         limit, name = self._limit(model)
         if limit.maximum == 0:
             return []
+        ids = self._uploaded_ids()
+        problem = limit.message(len(ids), name)
+        if problem:
+            raise InvalidInputError("references", problem)
+        return ids
+
+    def _uploaded_ids(self) -> list[str]:
+        """Return the media IDs of all images.
+
+        Raises
+        ------
+        InvalidInputError
+            If some are not uploaded.
+        """
         pending = sum(each.is_pending for each in self._references)
         refused = sum(each.state == "refused" for each in self._references)
         if pending:
@@ -372,11 +386,7 @@ class ReferencesPanel(Panel):
                 f"{_count_text(refused)} not uploaded.",
                 "Retry the upload, or remove the failed images.",
             )
-        ids = self.reference_ids
-        problem = limit.message(len(ids), name)
-        if problem:
-            raise InvalidInputError("references", problem)
-        return ids
+        return self.reference_ids
 
 
 def _count_text(

@@ -274,7 +274,8 @@ def test_labels_do_not_change_the_plan(wonda, settled, monkeypatch):
     first.stop()
     settled(lambda: first.progress.running == 0)
     monkeypatch.setattr(
-        "wonda_widgets.jobs.matrix.planning._notes", lambda *_: ["A model was renamed."]
+        "wonda_widgets.jobs.matrix.plan_arguments.notes_on_params",
+        lambda *_: ["A model was renamed."],
     )
     again = matrix(wonda)
     again.wait()

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wonda_widgets as ww
-from wonda_widgets.jobs.matrix.planning import fill_template, make_plan, placeholders
+from wonda_widgets.jobs.matrix.planning import make_plan
+from wonda_widgets.jobs.matrix.templates import fill_template, placeholders
 from wonda_widgets.models import GenerationModel
 from wonda_widgets.sandbox.catalog import MODELS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from conftest import sandbox_of, send
+from conftest import only, sandbox_of, send
 
 import wonda_widgets as ww
 from wonda_widgets.widgets._parts import lab_form
@@ -203,7 +203,7 @@ def test_panel_reports_it_and_keeps_the_input(lab, settled, wonda):
     settled(lambda: lab.form.state == "ready" and lab.form.error)
     assert "may be generated and charged again" in lab.form.error["title"]
     assert lab.matrix is None
-    assert (lab.form.template, lab.form.values) == (KEPT, VALUES)
+    assert (lab.form.templates, lab.form.values) == (only(KEPT), VALUES)
     assert asked_for(wonda) == 0
 
 
@@ -221,6 +221,6 @@ def test_confirmation_applies_only_to_the_known_state(lab, settled, wonda):
     send(lab.form, "unchecked")
     settled(lambda: lab.form.plan.get("problem", 0) is None)
     wonda._async._core.journal._database._problem = "The journal is worse by now."
-    lab.form.template = "An {x}"
+    lab.form.templates = only("An {x}")
     settled(lambda: lab.form.plan.get("problem"))
     assert "worse by now" in lab.form.plan["problem"]["text"]

@@ -80,3 +80,9 @@ export function choiceControl(
   const isShort = labels.length <= 4 && labels.every((label) => label.length <= 8);
   return isShort ? "segments" : "select";
 }
+
+/** How many reference images all of these models accept; infinite if the service decides. */
+export function mostReferences(models: ModelSpec[]): number {
+  if (!models.length) return 0;
+  return Math.min(...models.map((model) => model.most_references ?? Number.POSITIVE_INFINITY));
+}

@@ -4,7 +4,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { own } from "../logic/own";
-import { type ModelSpec, selectedModel, valuesFor } from "../logic/parameter";
+import { type ModelSpec, mostReferences, selectedModel, valuesFor } from "../logic/parameter";
 import { usePanel } from "../runtime/context";
 import { useDelivery } from "../runtime/delivery";
 import { hasFocus } from "../runtime/dom";
@@ -20,6 +20,9 @@ import { Select } from "../ui/select";
 
 interface Traits extends ReferenceTraits {
   prompt: string;
+  models: ModelSpec[];
+  kind: "image" | "video";
+  model: string;
   params: Record<string, unknown>;
   price: string;
   state: "loading" | "unavailable" | "ready" | "sending" | "running" | "unknown";
@@ -184,7 +187,7 @@ export function PromptForm() {
           </Fragment>
         ))}
       </div>
-      <References invalid={place === "references"} />
+      <References most={mostReferences(chosen ? [chosen] : [])} invalid={place === "references"} />
       {alertAt("references")}
       <div class="wonda-go">
         <Button primary off={state !== "ready" || delivery.waiting} onPress={submit}>

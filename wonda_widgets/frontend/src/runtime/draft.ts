@@ -1,6 +1,12 @@
 // Text that is being typed: sent after a short pause, and never overwritten meanwhile.
 
-import { type Signal, useSignal, useSignalEffect } from "@preact/signals";
+import {
+  computed,
+  type ReadonlySignal,
+  type Signal,
+  useSignal,
+  useSignalEffect,
+} from "@preact/signals";
 import type { RefObject } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { usePanel } from "./context";
@@ -27,29 +33,43 @@ export interface Draft<C extends TextControl> {
   };
 }
 
+interface Options {
+  delay?: number;
+  onInput?: () => void;
+}
+
 /** Bind a text control to a trait; what is typed is sent after `delay` milliseconds. */
-export function useDraft<C extends TextControl>(
-  name: string,
-  { delay = 400, onInput }: { delay?: number; onInput?: () => void } = {},
-): Draft<C> {
+export function useDraft<C extends TextControl>(name: string, options: Options = {}): Draft<C> {
   const panel = usePanel<Record<string, unknown>>();
   const trait = panel.trait(name);
-  const text = useSignal(String(trait.peek()));
+  const value = useMemo(() => computed(() => String(trait.value)), [trait]);
+  return useDraftOf<C>(value, (text) => panel.set({ [name]: text }), options);
+}
+
+/** Bind a text control to a value that `set` changes, such as a part of a trait. */
+export function useDraftOf<C extends TextControl>(
+  kept: ReadonlySignal<string>,
+  set: (text: string) => void,
+  { delay = 400, onInput }: Options = {},
+): Draft<C> {
+  const text = useSignal(kept.peek());
   const ref = useRef<C | null>(null);
   const isUnsent = useSignal(false);
+  const latestSet = useRef(set);
+  latestSet.current = set;
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
 
   useSignalEffect(() => {
-    const value = String(trait.value);
+    const value = kept.value;
     if (!hasFocus(ref.current)) text.value = value;
   });
   const save = useMemo(
     () => () => {
       clearTimeout(timer.current);
       isUnsent.value = false;
-      if (panel.peek(name) !== text.peek()) panel.set({ [name]: text.peek() });
+      if (kept.peek() !== text.peek()) latestSet.current(text.peek());
     },
-    [panel, name, text, isUnsent],
+    [kept, text, isUnsent],
   );
   // What is typed is not lost with the panel.
   useEffect(
@@ -68,7 +88,7 @@ export function useDraft<C extends TextControl>(
       dir: "auto",
       onBlur() {
         // The trait may have changed while the control had the focus.
-        if (!isUnsent.peek()) text.value = String(trait.peek());
+        if (!isUnsent.peek()) text.value = kept.peek();
       },
       onInput(event) {
         text.value = (event.currentTarget as C).value;

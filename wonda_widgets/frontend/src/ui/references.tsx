@@ -2,7 +2,6 @@
 
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { own } from "../logic/own";
-import { type ModelSpec, selectedModel } from "../logic/parameter";
 import { useObjectUrl } from "../runtime/bytes";
 import { uid, useMessages, usePanel } from "../runtime/context";
 import { type Delivery, useDelivery } from "../runtime/delivery";
@@ -22,14 +21,11 @@ interface Reference {
   received: number;
 }
 
-/** The traits of `widgets/_shared/reference_images.py`, and the models that limit the number. */
+/** The traits of `widgets/_shared/reference_images.py`. */
 export interface ReferenceTraits {
   references: Reference[];
   reference_thumbs: Record<string, DataView>;
   references_message: string;
-  models: ModelSpec[];
-  kind: "image" | "video";
-  model: string;
 }
 
 const KIND = "application/x-wonda-reference";
@@ -83,7 +79,15 @@ class Files {
   }
 }
 
-export function References({ invalid }: { invalid: boolean }) {
+interface Props {
+  /** How many images the selected models accept; infinite if the service decides. */
+  most: number;
+  invalid: boolean;
+  /** What is wrong with the images, if the kernel's message does not say so. */
+  error?: string;
+}
+
+export function References({ most, invalid, error = "" }: Props) {
   const panel = usePanel<ReferenceTraits>();
   const delivery = useDelivery();
   const files = useMemo(() => new Files(panel, delivery), [panel, delivery]);
@@ -103,9 +107,6 @@ export function References({ invalid }: { invalid: boolean }) {
   const items = panel.get("references");
   const thumbs = panel.get("reference_thumbs");
   const message = panel.get("references_message");
-  const chosen = selectedModel(panel.get("models"), panel.get("kind"), panel.get("model"));
-  // Without a known limit, the service decides.
-  const most = chosen ? (chosen.most_references ?? Number.POSITIVE_INFINITY) : 0;
   useLayoutEffect(() => {
     for (const { key, state } of items)
       if (state === "done" || state === "refused") heldFiles.delete(key);
@@ -140,7 +141,7 @@ export function References({ invalid }: { invalid: boolean }) {
             {Number.isFinite(most) && most ? `${taken} of ${most}` : taken || ""}
           </span>
         }
-        error={most ? message : ""}
+        error={error || (most ? message : "")}
         invalid={invalid || undefined}
         before={
           <ul

@@ -1,42 +1,60 @@
 // The form of `PromptLab`: a prompt template, what varies, the plan, its price, and `Run`.
 
-import { useSignal, useSignalEffect } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { own } from "../../logic/own";
-import type { ModelSpec, ParameterSpec } from "../../logic/parameter";
+import { type ModelSpec, mostReferences, type ParameterSpec } from "../../logic/parameter";
 import { usePanel } from "../../runtime/context";
 import { useDelivery } from "../../runtime/delivery";
 import { hasFocus } from "../../runtime/dom";
-import { type Draft, useDraft } from "../../runtime/draft";
+import { useDraft } from "../../runtime/draft";
 import { isSubmit, useHotkeys } from "../../runtime/keys";
 import { AlertBox } from "../../ui/alert";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
 import { KindChoice } from "../../ui/kind_choice";
 import { ListField } from "../../ui/list_field";
+import { References } from "../../ui/references";
+import { Select } from "../../ui/select";
 import { PlanTable } from "./plan_table";
-import { TemplateInput } from "./template_input";
+import { TableField } from "./table_field";
+import { Templates } from "./templates";
 import type { LabTraits, Plan } from "./traits";
+import { useWholeNumber } from "./whole_number";
 
 const FORM_TRAITS = [
   "kind",
-  "template",
+  "templates",
   "values",
   "models",
   "params",
+  "combine",
+  "count",
+  "seed",
   "takes",
   "budget",
   "max_concurrency",
 ] as const;
 const PAUSE = 300; // milliseconds
+const MAX_CONCURRENCY = 32;
+const MAX_TAKES = 100;
+const MAX_RESULTS = 1000;
+const MAX_SEED = 2 ** 31 - 1;
+const COMBINE = [
+  { value: "product", label: "All combinations" },
+  { value: "zip", label: "In pairs" },
+  { value: "random", label: "Random sample" },
+];
 
 export function LabForm() {
   const panel = usePanel<LabTraits>();
   const delivery = useDelivery();
-  const template = useDraft<HTMLTextAreaElement>("template", { delay: PAUSE });
+  const unsent = useSignal(new Set<number>()); // templates that the kernel does not have yet
   const budget = useDraft<HTMLInputElement>("budget", { delay: PAUSE });
-  const takes = useWholeNumber("takes", MAX_TAKES);
-  const concurrency = useWholeNumber("max_concurrency", MAX_CONCURRENCY);
+  const takes = useWholeNumber("takes", { max: MAX_TAKES });
+  const concurrency = useWholeNumber("max_concurrency", { max: MAX_CONCURRENCY });
+  const sampleSize = useWholeNumber("count", { max: MAX_RESULTS });
+  const seed = useWholeNumber("seed", { min: 0, max: MAX_SEED });
   const takers = useRef(new Map<string, () => void>()); // add what is typed in list fields
   const runButton = useRef<HTMLButtonElement>(null);
 
@@ -47,7 +65,9 @@ export function LabForm() {
   const offered = panel.get("available_models").filter((model) => model.kind === kind);
   const chosen = offered.filter(({ key }) => models.includes(key));
   const fields = mergeFields(chosen);
-  const problem = useProblem(fields, template);
+  const columns = panel.get("table").columns ?? [];
+  const isSample = panel.get("combine") === "random";
+  const problem = useProblem(fields);
 
   const latest = useRef<Record<string, string[]>>({}); // the selected models, by kind
   const selectKind = (next: LabTraits["kind"]) => {
@@ -63,14 +83,11 @@ export function LabForm() {
     hasResults &&
     !plan.problem &&
     !delivery.waiting &&
-    !template.isUnsent;
+    !unsent.value.size;
   const submit = () => {
     if (!isReady) return;
     for (const take of takers.current.values()) take();
-    template.save();
-    budget.save();
-    takes.save();
-    concurrency.save();
+    for (const field of [budget, takes, concurrency, sampleSize, seed]) field.save();
     // A front end may delay trait changes but not messages, so the message contains all values.
     const form = Object.fromEntries(FORM_TRAITS.map((name) => [name, panel.peek(name)]));
     const { action, count, usd, run } = panel.peek("plan");
@@ -92,27 +109,34 @@ export function LabForm() {
         disabled={state !== "ready"}
         onChange={selectKind}
       />
-      <Field
-        label="Prompt template"
-        help="Use {subject} for a variable part. Press Enter to add a value, or paste one per line."
+      <Templates
         error={problem.at("template")}
-      >
-        {(control) => <TemplateInput control={control} draft={template} />}
-      </Field>
+        register={register}
+        onUnsent={(place, isUnsent) => {
+          const next = new Set(unsent.peek());
+          if (isUnsent) next.add(place);
+          else next.delete(place);
+          unsent.value = next;
+        }}
+      />
       <div class="wonda-params">
-        {panel.get("placeholders").map((name) => (
-          <ListField
-            key={name}
-            label={name}
-            values={own(panel.get("values"), name) ?? []}
-            error={problem.at(`values.${name}`)}
-            register={register(`values.${name}`)}
-            onChange={(values) =>
-              panel.set({ values: { ...panel.peek("values"), [name]: values as string[] } })
-            }
-          />
-        ))}
+        {panel
+          .get("placeholders")
+          .filter((name) => !columns.includes(name))
+          .map((name) => (
+            <ListField
+              key={name}
+              label={name}
+              values={own(panel.get("values"), name) ?? []}
+              error={problem.at(`values.${name}`)}
+              register={register(`values.${name}`)}
+              onChange={(values) =>
+                panel.set({ values: { ...panel.peek("values"), [name]: values as string[] } })
+              }
+            />
+          ))}
       </div>
+      <TableField error={problem.at("table")} />
       <div class="wonda-params">
         <ListField
           label="Models"
@@ -124,22 +148,50 @@ export function LabForm() {
         />
       </div>
       <div class="wonda-params">
-        {fields.map((spec) => (
-          <ListField
-            key={spec.name}
-            label={spec.label}
-            values={own(panel.get("params"), spec.name) ?? []}
-            options={optionsOf(spec)}
-            defaultValue={spec.default}
-            textOf={spec.kind === "flag" ? (value) => (value ? "on" : "off") : undefined}
-            parse={isNumeric(spec) ? parseNumber : undefined}
-            error={problem.at(`params.${spec.name}`)}
-            register={register(`params.${spec.name}`)}
-            onChange={(values) =>
-              panel.set({ params: { ...panel.peek("params"), [spec.name]: values } })
-            }
-          />
-        ))}
+        {fields
+          .filter(({ name }) => !columns.includes(name))
+          .map((spec) => (
+            <ListField
+              key={spec.name}
+              label={spec.label}
+              values={own(panel.get("params"), spec.name) ?? []}
+              options={optionsOf(spec)}
+              defaultValue={spec.default}
+              textOf={spec.kind === "flag" ? (value) => (value ? "on" : "off") : undefined}
+              parse={isNumeric(spec) ? parseNumber : undefined}
+              error={problem.at(`params.${spec.name}`)}
+              register={register(`params.${spec.name}`)}
+              onChange={(values) =>
+                panel.set({ params: { ...panel.peek("params"), [spec.name]: values } })
+              }
+            />
+          ))}
+      </div>
+      <References
+        most={mostReferences(chosen)}
+        invalid={problem.place === "references"}
+        error={problem.at("references")}
+      />
+      <div class="wonda-pair wonda-always">
+        <Field label="Combine" error={problem.at("combine")}>
+          {(control) => (
+            <Select
+              {...control}
+              options={COMBINE}
+              value={panel.get("combine")}
+              onChange={(combine) => panel.set({ combine: combine as LabTraits["combine"] })}
+            />
+          )}
+        </Field>
+        <Field label="Takes of each" error={problem.at("takes")}>
+          {(control) => <input {...control} {...takes.control} />}
+        </Field>
+      </div>
+      <div class="wonda-pair wonda-always" hidden={!isSample}>
+        <Field label="Sample size" error={problem.at("count")}>
+          {(control) => <input {...control} {...sampleSize.control} />}
+        </Field>
+        <Field label="Seed">{(control) => <input {...control} {...seed.control} />}</Field>
       </div>
       <PlanTable hidden={!hasResults} />
       <div class="wonda-pair wonda-always">
@@ -153,9 +205,6 @@ export function LabForm() {
               inputMode="decimal"
             />
           )}
-        </Field>
-        <Field label="Takes of each">
-          {(control) => <input {...control} {...takes.control} />}
         </Field>
         <Field label="Parallel jobs">
           {(control) => <input {...control} {...concurrency.control} />}
@@ -219,26 +268,35 @@ function mergeFields(models: ModelSpec[]): ParameterSpec[] {
   return [...merged.values()];
 }
 
+const LABELS: Record<string, string> = {
+  template: "Prompt template",
+  table: "Table of values",
+  models: "Models",
+  references: "Reference images",
+  combine: "Combine",
+  count: "Sample size",
+  takes: "Takes of each",
+  budget: "Budget per run",
+};
+
 /** The plan's problem: at its field if there is one, else under the button. */
-function useProblem(fields: ParameterSpec[], template: Draft<HTMLTextAreaElement>) {
+function useProblem(fields: ParameterSpec[]) {
   const panel = usePanel<LabTraits>();
   const problem = panel.get("plan").problem;
   const names = [
-    "template",
-    "models",
-    "budget",
+    ...Object.keys(LABELS),
     ...panel.get("placeholders").map((name) => `values.${name}`),
     ...fields.map(({ name }) => `params.${name}`),
   ];
   const field = problem?.field === "values" ? "template" : (problem?.field ?? "");
   const place = names.includes(field) || field === "allow_unchecked" ? field : "";
   // An empty form is no mistake yet.
-  const isEmpty = place === "template" && !template.text.value.trim();
+  const isEmpty = place === "template" && panel.get("templates").every(({ text }) => !text.trim());
   const text = problem
     ? `${problem.title} ${problem.text.replace("Nothing was sent.", "").trim()}`.trim()
     : "";
   const labelOf = (name: string) =>
-    ({ template: "Prompt template", models: "Models" })[name] ??
+    own(LABELS, name) ??
     fields.find((spec) => name === `params.${spec.name}`)?.label ??
     name.replace(/^values\./, "");
   // What the button would spend is said at the button; any other problem at its field.
@@ -267,37 +325,6 @@ function UnfinishedPlan() {
       </div>
     </div>
   );
-}
-
-const MAX_CONCURRENCY = 32;
-const MAX_TAKES = 100;
-
-/** A field for a whole number from 1 to `most`; other input is replaced by the last number. */
-function useWholeNumber(name: "takes" | "max_concurrency", most: number) {
-  const panel = usePanel<LabTraits>();
-  const text = useSignal("");
-  useSignalEffect(() => {
-    text.value = String(panel.get(name));
-  });
-  const save = () => {
-    const value = Math.round(Number(text.peek()));
-    if (value >= 1 && value <= most) panel.set({ [name]: value });
-    else text.value = String(panel.peek(name));
-  };
-  return {
-    save,
-    control: {
-      type: "number" as const,
-      class: "wonda-input",
-      min: 1,
-      max: most,
-      value: text.value,
-      onInput: (event: Event) => {
-        text.value = (event.currentTarget as HTMLInputElement).value;
-      },
-      onChange: save,
-    },
-  };
 }
 
 /** For prices that cannot be checked. */

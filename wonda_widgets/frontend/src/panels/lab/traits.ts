@@ -2,6 +2,7 @@
 
 import type { ModelSpec } from "../../logic/parameter";
 import type { Alert } from "../../runtime/panel";
+import type { ReferenceTraits } from "../../ui/references";
 
 /** A plan with its price. */
 export interface Plan {
@@ -21,9 +22,28 @@ export interface Plan {
   is_stale?: boolean;
 }
 
-export interface LabTraits {
+/** What the page shows of a table of values. */
+export interface TableView {
+  name?: string;
+  columns?: string[];
+  /** The number of rows. */
+  count?: number;
+  /** The first rows. */
+  rows?: string[][];
+}
+
+export interface Template {
+  name: string;
+  text: string;
+}
+
+export interface LabTraits extends ReferenceTraits {
   kind: "image" | "video";
-  template: string;
+  templates: Template[];
+  table: TableView;
+  combine: "product" | "zip" | "random";
+  count: number;
+  seed: number;
   placeholders: string[];
   values: Record<string, string[]>;
   available_models: ModelSpec[];

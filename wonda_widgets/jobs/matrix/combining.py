@@ -1,0 +1,258 @@
+"""Combine templates, rows of a table, values, models and parameters into requests.
+
+"product"  each value with each other one
+"zip"      the first values, the second values, …
+"random"   a sample of the product
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+import random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from ...errors import InvalidInputError
+from .templates import fill_template, lists_in_place, placeholders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: A model and its parameters.
+Variant = tuple[str, dict[str, Any]]
+
+COMBINE = ("product", "zip", "random")
+MAX_DRAWS = 100_000  # for a sample of combinations of which many make the same request
+
+
+class TableRow(msgspec.Struct, frozen=True):
+    """A row of a table, by what its columns are.
+
+    Attributes
+    ----------
+    values : dict
+        The values of placeholders.
+    params : dict
+    model : str or None
+    references : tuple of str
+        Media IDs of reference images.
+    """
+
+    values: dict[str, str] = {}
+    params: dict[str, Any] = {}
+    model: str | None = None
+    references: tuple[str, ...] = ()
+
+
+class Combination(NamedTuple):
+    """One request, before its takes.
+
+    Attributes
+    ----------
+    template : str
+        The template's name.
+    prompt : str
+    values : dict
+        Each placeholder's value.
+    row : TableRow
+    model : str
+    params : dict
+    """
+
+    template: str
+    prompt: str
+    values: dict[str, str]
+    row: TableRow
+    model: str
+    params: dict[str, Any]
+
+
+class Factors(msgspec.Struct, frozen=True):
+    """What is combined.
+
+    Attributes
+    ----------
+    templates : dict
+        Texts by name.
+    values : dict
+        The values of each placeholder that the table does not have.
+    rows : list of TableRow
+        A single empty one without a table.
+    models : list of str
+    params : dict
+        The values of each parameter.
+    accepts : callable
+        Returns whether a model, given by its key, accepts a parameter.
+    """
+
+    templates: dict[str, str]
+    values: dict[str, list[str]]
+    rows: list[TableRow]
+    models: list[str]
+    params: dict[str, list[Any]]
+    accepts: Callable[[str, str], bool]
+
+    @property
+    def used_models(self) -> list[str]:
+        """The models of all cells."""
+        of_rows = [row.model for row in self.rows if row.model]
+        is_needed = len(of_rows) < len(self.rows)
+        return list(dict.fromkeys([*(self.models if is_needed else []), *of_rows]))
+
+    def values_of(self, text: str, row: TableRow) -> dict[str, list[str]]:
+        """Return the values of a template's placeholders and lists, with those of a row."""
+        values = {
+            name: [row.values[name]] if name in row.values else self.values[name]
+            for name in placeholders(text)
+        }
+        return values | lists_in_place(text)
+
+    def params_of(self, row: TableRow, model: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters that a model accepts; those of the row take precedence."""
+        return {
+            name: value
+            for name, value in {**params, **row.params}.items()
+            if self.accepts(model, name)
+        }
+
+    def combination(
+        self, template: str, values: dict[str, str], row: TableRow, variant: Variant
+    ) -> Combination:
+        """Return the request of a template, given the value of each placeholder and list."""
+        prompt = fill_template(self.templates[template], values)
+        return Combination(template, prompt, values, row, *variant)
+
+
+class _Block(NamedTuple):
+    """All combinations of one template and one row; it is indexed like a list."""
+
+    factors: Factors
+    template: str
+    row: TableRow
+    values: dict[str, list[str]]
+    variants: list[Variant]
+
+    @property
+    def size(self) -> int:
+        return math.prod(map(len, self.values.values())) * len(self.variants)
+
+    def combination(self, index: int) -> Combination:
+        """Return one combination; the first placeholder varies slowest."""
+        index, variant = divmod(index, len(self.variants))
+        chosen: dict[str, str] = {}
+        for name, values in reversed(self.values.items()):
+            index, place = divmod(index, len(values))
+            chosen[name] = values[place]
+        in_order = {name: chosen[name] for name in self.values}
+        return self.factors.combination(self.template, in_order, self.row, self.variants[variant])
+
+
+def count_product(factors: Factors) -> int:
+    """Return the number of combinations of `product`."""
+    return sum(block.size for block in _blocks(factors))
+
+
+def product(factors: Factors) -> Iterator[Combination]:
+    """Yield each value with each other one."""
+    for block in _blocks(factors):
+        yield from map(block.combination, range(block.size))
+
+
+def pairs(factors: Factors) -> Iterator[Combination]:
+    """Yield the first values, the second values, and so on; single values are used for all.
+
+    Raises
+    ------
+    InvalidInputError
+        If the lists have different lengths.
+    """
+    lists: dict[str, list[Any]] = {
+        **{f"values.{name}": values for name, values in factors.values.items()},
+        "models": factors.models,
+        **{f"params.{name}": values for name, values in factors.params.items()},
+        "table": factors.rows,
+    }
+    several = {name: values for name, values in lists.items() if len(values) > 1}
+    lengths = {name: len(values) for name, values in several.items()}
+    if len(set(lengths.values())) > 1:
+        first = next(iter(lengths))
+        other = next(name for name in lengths if lengths[name] != lengths[first])
+        raise InvalidInputError(
+            other,
+            f"{_label(first)} has {lengths[first]} values and {_label(other)} has "
+            f"{lengths[other]}.",
+            "To combine them in pairs, give all lists the same length.",
+        )
+    for place in range(max(lengths.values(), default=1)):
+        at = {
+            name: values[place if len(values) > 1 else 0]
+            for name, values in lists.items()
+            if values
+        }
+        params = {name: at[f"params.{name}"] for name in factors.params}
+        row: TableRow = at["table"]
+        model = row.model or str(at["models"])
+        for template, text in factors.templates.items():
+            names, in_place = placeholders(text), lists_in_place(text)
+            fixed = {name: row.values.get(name) or at[f"values.{name}"] for name in names}
+            sent = factors.params_of(row, model, params)
+            for choice in itertools.product(*in_place.values()):
+                chosen = fixed | dict(zip(in_place, choice, strict=True))
+                yield factors.combination(template, chosen, row, (model, sent))
+
+
+def sample(factors: Factors, seed: int) -> Iterator[tuple[int, Combination]]:
+    """Yield combinations of the product in a random order, with their places in the product.
+
+    The same seed results in the same order, in every version of Python.
+    """
+    blocks = _blocks(factors)
+    ends = list(itertools.accumulate(block.size for block in blocks))
+    total = ends[-1] if ends else 0
+    numbers = random.Random(seed)  # noqa: S311 - not for security
+    drawn: set[int] = set()
+    for _ in range(MAX_DRAWS):
+        if len(drawn) == total:
+            return
+        # `random()` is the only method with a guaranteed sequence.
+        place = min(int(numbers.random() * total), total - 1)
+        if place in drawn:
+            continue
+        drawn.add(place)
+        which = bisect.bisect_right(ends, place)
+        start = ends[which - 1] if which else 0
+        yield place, blocks[which].combination(place - start)
+
+
+def _blocks(factors: Factors) -> list[_Block]:
+    return [
+        _Block(factors, name, row, factors.values_of(text, row), _variants(factors, row))
+        for name, text in factors.templates.items()
+        for row in factors.rows
+    ]
+
+
+def _variants(factors: Factors, row: TableRow) -> list[Variant]:
+    """Return each model with each of its combinations of parameters."""
+    variants = []
+    for model in [row.model] if row.model else factors.models:
+        own = {
+            name: values
+            for name, values in factors.params.items()
+            if name not in row.params and factors.accepts(model, name)
+        }
+        for chosen in itertools.product(*own.values()):
+            params = dict(zip(own, chosen, strict=True))
+            variants.append((model, factors.params_of(row, model, params)))
+    return variants
+
+
+def _label(field: str) -> str:
+    """Return how an error names a list."""
+    kind, _, name = field.partition(".")
+    if kind == "values":
+        return f"{{{name}}}"
+    return name or {"models": "The list of models", "table": "The table"}[kind]

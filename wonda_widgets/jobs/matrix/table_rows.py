@@ -1,0 +1,139 @@
+"""Convert the rows of a table by what their columns are: placeholders, parameters, model, …."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InvalidInputError
+from ...models import parameters
+from ...utils import suggestions
+from . import plan_arguments
+from .combining import TableRow
+from .tables import FIELD, MODEL, REFERENCES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ...models import GenerationModel
+    from .tables import Table
+
+_ID_SEPARATORS = re.compile(r"[\s,;]+")
+_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def to_rows(
+    table: Table,
+    placeholders: Sequence[str],
+    models: Sequence[str],
+    offered: Mapping[str, GenerationModel],
+) -> list[TableRow]:
+    """Convert the rows of a table.
+
+    Parameters
+    ----------
+    table : list of dict
+        See `tables.read_table`.
+    placeholders : sequence of str
+        Those of all templates. A column of that name has their values.
+    models : sequence of str
+        The models of rows that name none.
+    offered : dict of str to GenerationModel
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is unknown, or a value is missing or invalid; the message names both.
+    """
+    rows = []
+    used = {key: offered[key] for key in models}
+    for number, cells in enumerate(table, 1):
+        model = None if MODEL in placeholders else cells.get(MODEL)
+        if model is not None and model not in offered:
+            raise InvalidInputError(
+                FIELD,
+                f"Row {number}, column “{MODEL}”: there is no model {model!r}.",
+                f"Available models: {', '.join(offered)}.",
+            )
+        own = {model: offered[model]} if model else {key: offered[key] for key in models}
+        used |= own
+        rows.append(_to_row(number, cells, placeholders, own))
+    _check_columns(table, placeholders, list(used.values()))
+    return rows
+
+
+def _to_row(
+    number: int,
+    cells: Mapping[str, Any],
+    placeholders: Sequence[str],
+    models: Mapping[str, GenerationModel],
+) -> TableRow:
+    values, params = {}, {}
+    references: tuple[str, ...] = ()
+    for column, cell in cells.items():
+        if column in placeholders:
+            if cell is None:
+                raise InvalidInputError(
+                    FIELD,
+                    f"Row {number} has no value in the column “{column}”.",
+                    "Fill in the cell, or remove the row.",
+                )
+            values[column] = str(cell)
+        elif column == REFERENCES and cell is not None:
+            listed = cell if isinstance(cell, list) else _ID_SEPARATORS.split(str(cell))
+            references = tuple(str(each) for each in listed if each)
+        elif column not in {MODEL, REFERENCES} and cell is not None:
+            params[column] = _param(number, column, cell, list(models.values()))
+    only_model = next(iter(models)) if len(models) == 1 and cells.get(MODEL) else None
+    return TableRow(values, params, only_model, references)
+
+
+def _param(number: int, name: str, cell: Any, models: Sequence[GenerationModel]) -> Any:
+    """Return a parameter's value with the type that the models' forms have for it."""
+    value = cell
+    for model in models:
+        for field in parameters.form_fields(model.params):
+            if field.name == name:
+                value = _convert(field, cell)
+                problem = parameters.validation_message(field, value)
+                if problem:
+                    raise InvalidInputError(
+                        FIELD, f"Row {number}, column “{name}”: {model.name}: {problem}"
+                    )
+    return value
+
+
+def _convert(field: parameters.Field, cell: Any) -> Any:
+    """Convert the text of a cell to a number or a flag; return anything else unchanged."""
+    if not isinstance(cell, str):
+        whole = isinstance(cell, float) and field.whole and cell.is_integer()
+        return int(cell) if whole else cell  # pandas stores a column with gaps as floats
+    match field.kind:
+        case "choice":
+            return next((option for option in field.options if str(option) == cell), cell)
+        case "flag":
+            return _FLAGS.get(cell.casefold(), cell)
+        case "slider" | "number":
+            try:
+                number = float(cell)
+            except ValueError:
+                return cell
+            return int(number) if number.is_integer() else number
+    return cell
+
+
+def _check_columns(
+    table: Table, placeholders: Sequence[str], models: Sequence[GenerationModel]
+) -> None:
+    for column in table[0] if table else ():
+        is_param = any(plan_arguments.accepts(model, column) for model in models)
+        if column in {MODEL, REFERENCES, *placeholders} or is_param:
+            continue
+        params = [field.name for m in models for field in parameters.form_fields(m.params)]
+        raise InvalidInputError(
+            FIELD,
+            f"The table has a column “{column}”, but no template has {{{column}}}, and no chosen "
+            "model has such a parameter.",
+            suggestions.did_you_mean(column, [*placeholders, *params, MODEL, REFERENCES])
+            or "Rename or remove the column.",
+        )

@@ -1,0 +1,175 @@
+"""Read a table of values: a DataFrame, a list of dicts, or a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...errors import InvalidInputError
+from ...utils import plain_values
+
+FIELD = "table"  # the argument, for errors
+#: Columns beside placeholders and parameters.
+MODEL, REFERENCES = "model", "references"
+MAX_ROWS = 10_000
+MAX_CSV_BYTES = 10_000_000
+_DELIMITERS = ",;\t"
+
+Table = list[dict[str, Any]]
+
+
+def read_table(given: Any) -> Table:
+    """Return a table's rows as dicts with plain values; an empty cell is None.
+
+    Parameters
+    ----------
+    given : pandas.DataFrame, polars.DataFrame, list of dict, str or path
+        A string or path is that of a CSV file.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no table, has no rows or too many, or cannot be read.
+    """
+    if given is None:
+        return []
+    if isinstance(given, str | os.PathLike):
+        return read_csv_file(Path(given))
+    records = _records(given)
+    if len(records) > MAX_ROWS:
+        raise _too_long(len(records))
+    rows = []
+    for number, record in enumerate(records, 1):
+        if not isinstance(record, Mapping):
+            raise InvalidInputError(
+                FIELD, f"Row {number} of the table is not a dict.", "Pass a list of dicts."
+            )
+        rows.append({str(name).strip(): _cell(value) for name, value in record.items()})
+    return _check_rows(rows)
+
+
+def _records(given: Any) -> list[Any]:
+    """Return the rows of a DataFrame or of an iterable."""
+    if hasattr(given, "to_dicts"):  # Polars
+        return list(given.to_dicts())
+    if hasattr(given, "columns") and hasattr(given, "to_dict"):  # pandas
+        _check_names(list(map(str, given.columns)))
+        return list(given.to_dict("records"))
+    if isinstance(given, Mapping) or not isinstance(given, Iterable):
+        raise InvalidInputError(
+            FIELD,
+            f"The table must be a DataFrame, a list of dicts or the path of a CSV file, "
+            f"not {type(given).__name__}.",
+        )
+    return list(given)
+
+
+def read_csv_file(path: Path) -> Table:
+    """Read a CSV file; see `read_csv`.
+
+    Raises
+    ------
+    InvalidInputError
+        Also if the file cannot be read.
+    """
+    try:
+        with path.expanduser().open("rb") as file:
+            content = file.read(MAX_CSV_BYTES + 1)
+    except (OSError, ValueError, RuntimeError) as error:
+        problem = getattr(error, "strerror", None) or str(error)
+        raise InvalidInputError(FIELD, f"{path.name} cannot be read: {problem}.") from None
+    return read_csv(content, path.name)
+
+
+def read_csv(content: bytes, name: str) -> Table:
+    """Read the rows of a CSV file in UTF-8, separated by commas, semicolons or tabs.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        The file's name, for errors.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not UTF-8, no CSV, too large, or a row is longer than the header.
+    """
+    if len(content) > MAX_CSV_BYTES:
+        raise InvalidInputError(
+            FIELD, f"{name} is larger than {MAX_CSV_BYTES // 1_000_000} MB.", "Split the file."
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInputError(
+            FIELD, f"{name} is not in UTF-8.", "Save it as “CSV UTF-8” and try again."
+        ) from None
+    try:
+        lines = [*csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))]
+    except csv.Error as error:
+        raise InvalidInputError(FIELD, f"{name} is not a CSV file: {error}.") from None
+    lines = [line for line in lines if any(cell.strip() for cell in line)]
+    header = [column.strip() for column in lines[0]] if lines else []
+    while header and not header[-1]:
+        header.pop()
+    _check_names(header)
+    rows = []
+    for number, line in enumerate(lines[1:], 1):
+        if any(cell.strip() for cell in line[len(header) :]):
+            raise InvalidInputError(
+                FIELD,
+                f"Row {number} of {name} has more cells than the header.",
+                "Put quotation marks around values that contain a separator.",
+            )
+        cells = [*line[: len(header)], *[""] * (len(header) - len(line))]
+        rows.append(dict(zip(header, map(_cell, cells), strict=True)))
+    return _check_rows(rows)
+
+
+def _delimiter(text: str) -> str:
+    """Return the separator that occurs most often in the header."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    return max(_DELIMITERS, key=header.count)
+
+
+def _check_names(names: list[str]) -> None:
+    for number, name in enumerate(names, 1):
+        if not name:
+            raise InvalidInputError(FIELD, f"Column {number} of the table has no name.")
+        if name in names[: number - 1]:
+            raise InvalidInputError(FIELD, f"The table has two columns “{name}”.")
+
+
+def _check_rows(rows: Table) -> Table:
+    if not rows:
+        raise InvalidInputError(FIELD, "The table has no rows.", "Add one below the header.")
+    if len(rows) > MAX_ROWS:
+        raise _too_long(len(rows))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return [{name: row.get(name) for name in names} for row in rows]
+
+
+def _too_long(count: int) -> InvalidInputError:
+    return InvalidInputError(
+        FIELD, f"The table has {count:,} rows; at most {MAX_ROWS:,} are supported."
+    )
+
+
+def _cell(value: Any) -> Any:
+    """Return a plain value; None for an empty cell."""
+    media_id = getattr(value, "media_id", None)
+    value = media_id if isinstance(media_id, str) else plain_values.to_plain(value)
+    if plain_values.is_missing(value):
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, list):
+        return [_cell(each) for each in value]
+    if isinstance(value, bool | int | float):
+        return value
+    return str(value)  # such as a date

@@ -405,6 +405,55 @@ class AsyncHistory:
             _images(images), path, self.original, self._save_video, self.storyboard
         )
 
+    @on_package_loop
+    async def grid(
+        self,
+        images: Iterable[GeneratedImage],
+        path: str | Path = "grid.png",
+        *,
+        rows: str | None = None,
+        columns: str | None = None,
+        width: int = 1600,
+    ) -> Path:
+        """Write images with labelled rows and columns to one picture or page, for a chat or slide.
+
+        The labels are the values of the axes, and nothing else is shown. A cell can have several
+        images, such as takes; an empty cell was not generated. An existing file is kept.
+
+        Parameters
+        ----------
+        images : iterable of GeneratedImage
+            At most 2,000; of a video, the first frame is shown.
+        path : str or path
+            A ``.png``, ``.webp`` or ``.html`` file.
+        rows, columns : str, optional
+            What varies along each axis: a placeholder (``"subject"``), a parameter
+            (``"aspectRatio"``), ``"model"``, ``"template"`` or ``"take"``; ``""`` for no axis. By
+            default, two facts that differ are chosen.
+        width : int
+            In pixels. A page may be wider, and scrolls with its labels in sight.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no images or too many, no image has such a fact, the sheet would be too
+            large, or the path cannot be written.
+
+        Examples
+        --------
+        >>> wonda.history.grid(matrix.images, "grid.png", rows="subject", columns="template")
+        """
+        from ..export import grid  # noqa: PLC0415 - needed only now
+
+        return await grid.write(
+            _images(images), path, self.poster, rows=rows, columns=columns, width=width
+        )
+
     async def _save_video(self, image: GeneratedImage, path: Path) -> Path:
         return await self._media.download(image.media, path)
 
@@ -424,6 +473,7 @@ class History(Blocking[AsyncHistory]):
     poster = blocking(AsyncHistory.poster)
     thumbnail = blocking(AsyncHistory.thumbnail)
     export = blocking(AsyncHistory.export)
+    grid = blocking(AsyncHistory.grid)
 
 
 def _images(images: Iterable[GeneratedImage]) -> list[GeneratedImage]:

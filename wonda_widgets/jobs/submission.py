@@ -194,8 +194,12 @@ class Submitter:
         *,
         duplicate_guard: DuplicateGuard | None = None,
         precondition: Callable[[Any], None] | None = None,
+        values: Mapping[str, str] | None = None,
     ) -> T:
-        """Submit and return `then(result)`; finish both even if the caller is canceled."""
+        """Submit and return `then(result)`; finish both even if the caller is canceled.
+
+        `values` are recorded with the request; see `Journal.begin_request`.
+        """
 
         async def work() -> T:
             return then(
@@ -205,6 +209,7 @@ class Submitter:
                     read,
                     duplicate_guard=duplicate_guard,
                     precondition=precondition,
+                    values=values,
                 )
             )
 
@@ -269,8 +274,9 @@ class Submitter:
         files: Mapping[str, Any] | None = None,
         duplicate_guard: DuplicateGuard | None,
         precondition: Callable[[Any], None] | None,
+        values: Mapping[str, str] | None = None,
     ) -> SubmitResult:
-        intent = await self._begin(operation, body, duplicate_guard, precondition)
+        intent = await self._begin(operation, body, duplicate_guard, precondition, values)
         if duplicate_guard is not None and not duplicate_guard.allow_repeat:
             try:
                 await duplicate_guard.check_elsewhere()
@@ -355,6 +361,7 @@ class Submitter:
         body: Mapping[str, Any],
         duplicate_guard: DuplicateGuard | None,
         precondition: Callable[[Any], None] | None,
+        values: Mapping[str, str] | None = None,
     ) -> str:
         """Record the request in the journal; return the ID of its entry."""
         self._transport.check_open()
@@ -390,6 +397,7 @@ class Submitter:
                 path=operation.path,
                 response_timeout=self._transport.time_limit(operation.seconds),
                 precondition=checked,
+                values=self._transport.redact(encode_json(values)) if values else b"",
             )
             try:
                 intent, earlier = await asyncio.wrap_future(begun)

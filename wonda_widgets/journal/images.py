@@ -78,6 +78,9 @@ TEXTS_MIGRATION = """
         FROM picture JOIN request USING (intent)
     """
 
+#: JSON of `GeneratedImage.values`, empty for none.
+VALUES_MIGRATION = "ALTER TABLE picture ADD COLUMN fills TEXT NOT NULL DEFAULT ''"
+
 #: An index without a copy of the texts needs the same terms again to delete a row.
 _INDEX = "INSERT INTO words (rowid, prompt, note)"
 _UNINDEX = "INSERT INTO words (words, rowid, prompt, note)"
@@ -136,13 +139,28 @@ class ImageIndex:
 
     @staticmethod
     def insert(
-        connection: sqlite3.Connection, intent: str, base_url: str, requested_at: float, body: bytes
+        connection: sqlite3.Connection,
+        intent: str,
+        base_url: str,
+        requested_at: float,
+        body: bytes,
+        *,
+        values: bytes,
     ) -> None:
-        """Add a request for an image; its row in `request` already exists."""
+        """Add a request for an image; its row in `request` already exists.
+
+        Parameters
+        ----------
+        connection, intent, base_url
+        requested_at : float
+            Seconds since 1970.
+        body, values : bytes
+            JSON of the request and of `GeneratedImage.values`.
+        """
         model = str(msgspec.json.decode(body).get("model") or "")
         inserted = connection.execute(
-            "INSERT INTO picture (intent, base_url, asked_at, model) VALUES (?,?,?,?)",
-            (intent, base_url, requested_at, model),
+            "INSERT INTO picture (intent, base_url, asked_at, model, fills) VALUES (?,?,?,?,?)",
+            (intent, base_url, requested_at, model, values.decode()),
         )
         ImageIndex._index(connection, inserted.lastrowid)
 
@@ -203,14 +221,12 @@ class ImageIndex:
         # Python's garbage collector would cause pauses.
         def work(connection: sqlite3.Connection) -> list[GeneratedImage]:
             rows = connection.execute(
-                f"SELECT request.*, favourite, rating, picture.note {condition}"
+                f"SELECT request.*, favourite, rating, picture.note, fills {condition}"
                 f" ORDER BY {_order(query)} LIMIT ? OFFSET ?",
                 (*values, limit, offset),
             )
             return [
-                image
-                for row in rows
-                if (image := _image(read_row(row), _marks(row), client)) is not None
+                image for row in rows if (image := _image(read_row(row), row, client)) is not None
             ]
 
         return self._database.run(work, writes=False)
@@ -341,8 +357,8 @@ def _order(query: Query) -> str:
     return "words.rowid DESC" if match_expression(query.text) else "picture.id DESC"
 
 
-def _image(entry: JournalEntry, marks: Marks, client: str) -> GeneratedImage | None:
-    """Create the image of an entry; None if its response has no media."""
+def _image(entry: JournalEntry, row: sqlite3.Row, client: str) -> GeneratedImage | None:
+    """Create the image of an entry with a row of `picture`; None if it has no media."""
     snapshot = recorded_reply(entry)
     try:
         image = generated_image(entry.body, snapshot, entry.job_id or "", entry.intent, client)
@@ -353,8 +369,17 @@ def _image(entry: JournalEntry, marks: Marks, client: str) -> GeneratedImage | N
         made_at=datetime.fromtimestamp(entry.requested_at, UTC),
         made_by=entry.process,
         seconds=seconds_taken(entry, snapshot),
-        **msgspec.structs.asdict(marks),
+        values=_read_values(row["fills"]),
+        **msgspec.structs.asdict(_marks(row)),
     )
+
+
+def _read_values(text: str) -> dict[str, str]:
+    """Decode an image's values; return none if they are damaged."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, str]) if text else {}
+    except msgspec.MsgspecError:
+        return {}
 
 
 def _marks(row: sqlite3.Row) -> Marks:

@@ -177,6 +177,7 @@ class Journal:
         path: str = "",
         response_timeout: float = 0.0,
         precondition: Callable[[sqlite3.Connection], None] | None = None,
+        values: bytes = b"",
     ) -> Future[tuple[str, JournalEntry | None]]:
         """Record a request that is about to be sent, unless an identical one blocks it.
 
@@ -199,6 +200,8 @@ class Journal:
             The maximum seconds until the service responds.
         precondition : callable, optional
             Called within the transaction; if it raises, nothing is recorded.
+        values : bytes
+            JSON of `GeneratedImage.values`; empty for none.
 
         Returns
         -------
@@ -228,8 +231,8 @@ class Journal:
                 ),
             )
             if kind == "inference":
-                images.ImageIndex.insert(connection, intent, base_url, now, body)
-            self._unpruned_bytes += len(body)
+                images.ImageIndex.insert(connection, intent, base_url, now, body, values=values)
+            self._unpruned_bytes += len(body) + len(values)
             trusted_time.take_reading(connection)
             self._prune_if_due(connection)
             self._entry_count += 1

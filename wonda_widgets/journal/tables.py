@@ -61,6 +61,7 @@ MIGRATIONS = (
     images.SEARCH_MIGRATION,
     images.TEXTS_MIGRATION,
     "ALTER TABLE request ADD COLUMN path TEXT NOT NULL DEFAULT ''",
+    images.VALUES_MIGRATION,
 )
 
 SCHEMA = Schema(

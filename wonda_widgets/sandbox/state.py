@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import random
 import sys
 import uuid
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -139,6 +140,7 @@ class Store:
         self.page_address: Callable[[str], str] = lambda publish_id: f"/posts/{publish_id}"
         self.account_names: dict[str, str] = {}
         self._encoded: OrderedDict[str, bytes] = OrderedDict()
+        self._repetitions: Counter[str] = Counter()  # of each request
 
     def new_id(self) -> str:
         """Return a random UUID; reproducible with a seed."""
@@ -189,13 +191,20 @@ class Store:
         self.jobs[job.job_id] = job
         return job
 
+    def _seeded(self, body: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+        """Return parameters that give each repetition of a request another image."""
+        request = json.dumps(body, sort_keys=True, default=str)
+        self._repetitions[request] += 1
+        number = self._repetitions[request]
+        return {**params, "repetition": number} if number > 1 else params
+
     def _result(self, body: dict[str, Any], model: Model) -> StoredMedia:
         params = body.get("params") or {}
         ratio = str(model.value("aspectRatio", params) or "1:1")
         result = StoredMedia(
             media_id=self.new_id(),
             mime_type="image/png",
-            recipe=((body.get("prompt") or "").strip(), body["model"], params),
+            recipe=((body.get("prompt") or "").strip(), body["model"], self._seeded(body, params)),
         )
         source = self._image_tool_source(body)
         if model.is_video:

@@ -10,6 +10,7 @@ from ..api import origin
 from ..errors import InvalidInputError, WondaError
 from ..imaging import decode_threads
 from ..journal.generated_image import GeneratedImage
+from ..models import facts
 from ..utils import event_loop
 from ._shared import formatting, gallery_items
 from ._shared.frontend import view
@@ -218,7 +219,7 @@ def _comparison_rows(
     for name in names:
         values = [item.facts.get(name, "") for item in items]
         differs = len(set(values)) > 1
-        rows.append({"label": gallery_items.label(name), "values": values, "differs": differs})
+        rows.append({"label": facts.label(name), "values": values, "differs": differs})
     if any(image.seconds for image in images):
         durations = [formatting.format_duration(image.seconds) for image in images]
         rows.append({"label": "Generated in", "values": durations, "differs": False})

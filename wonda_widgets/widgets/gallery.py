@@ -18,6 +18,7 @@ from ..imaging import decode_threads
 from ..jobs.matrix.cells import total_price
 from ..jobs.matrix.matrix import Matrix
 from ..journal.generated_image import GeneratedImage
+from ..models import facts
 from ..utils import event_loop
 from ._shared import error_alerts, formatting, gallery_items
 from ._shared.frontend import view
@@ -389,10 +390,7 @@ class Gallery(ImageGrid):
 
     async def _open(self, item: Item, image: GeneratedImage, view: object) -> None:
         """Send the details of an image, then an enlarged copy."""
-        rows = [
-            {"label": gallery_items.label(name), "value": value}
-            for name, value in item.facts.items()
-        ]
+        rows = [{"label": facts.label(name), "value": value} for name, value in item.facts.items()]
         if image.seconds:
             rows.append(
                 {"label": "Generated in", "value": formatting.format_duration(image.seconds)}

@@ -382,6 +382,7 @@ class MatrixRunner:
                     read_reply,
                     duplicate_guard=duplicate_guard,
                     precondition=self._precondition,
+                    values=planned.values,
                 )
                 self._follow(cell, job)
             except DuplicateRequestError as duplicate:

@@ -11,7 +11,7 @@ import msgspec
 
 from ...jobs.job import Job
 from ...journal.generated_image import GeneratedImage
-from ...models import parameters
+from ...models import facts
 from . import formatting
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ...jobs.matrix.cells import CellResult
 
 MAX_FACET_VALUES = 60  # more would be too many for a select element
-MAX_LABEL_LENGTH = 120  # characters
 MAX_TITLE_LENGTH = 300  # characters
 MIN_ASPECT_RATIO, MAX_ASPECT_RATIO = 0.7, 1.6  # width / height of the space for an image
 
@@ -85,7 +84,7 @@ def from_image(image: GeneratedImage) -> Item:
     return Item(
         key=image.intent or image.media.media_id or "",
         prompt=image.prompt,
-        facts=_facts(image.values, image.model, image.params),
+        facts=facts.facts_of(image.values, image.model, image.params),
         image=image,
     )
 
@@ -97,7 +96,7 @@ def from_cell(result: CellResult, matrix_number: int) -> Item:
     return Item(
         key=f"cell-{matrix_number}-{cell.index}",
         prompt=cell.prompt,
-        facts=_facts(cell.values, cell.model, cell.params),
+        facts=facts.facts_of(cell.values, cell.model, cell.params),
         state="requested" if is_requested else result.state,
         image=result.image,
         error=result.error,
@@ -106,33 +105,12 @@ def from_cell(result: CellResult, matrix_number: int) -> Item:
     )
 
 
-def _facts(values: Mapping[str, str], model: str, params: Mapping[str, Any]) -> dict[str, str]:
-    # The prefixes separate placeholders from parameters with the same name.
-    facts = {f"values.{name}": str(value) for name, value in values.items()}
-    facts["model"] = model
-    return facts | {f"params.{name}": str(value) for name, value in params.items()}
-
-
-def label(name: str) -> str:
-    """Return the display name of a fact."""
-    kind, _, rest = name.partition(".")
-    return {"values": rest, "params": parameters.humanize(rest)}.get(kind, "Model")
-
-
 def facets(items: Iterable[Item]) -> list[Facet]:
     """Return the facts that vary among items, in the order of their first appearance."""
-    seen: dict[str, dict[str, None]] = {}
-    count: dict[str, int] = {}
-    total = 0
-    for item in items:
-        total += 1
-        for name, value in item.facts.items():
-            seen.setdefault(name, {})[value] = None
-            count[name] = count.get(name, 0) + 1
     return [
-        Facet(name, label(name), list(values))
-        for name, values in seen.items()
-        if len(values) + (count[name] < total) > 1 and len(values) <= MAX_FACET_VALUES
+        Facet(name, facts.label(name), values)
+        for name, values in facts.varying([item.facts for item in items]).items()
+        if len(values) <= MAX_FACET_VALUES
     ]
 
 
@@ -184,7 +162,9 @@ def group_items(items: Sequence[Item], by: str) -> list[tuple[str, list[Item]]]:
 
 def caption(item: Item, names: Iterable[str]) -> str:
     """Return the values of these facts on one line."""
-    return " · ".join(item.facts[name][:MAX_LABEL_LENGTH] for name in names if item.facts.get(name))
+    return " · ".join(
+        facts.value_text(name, item.facts[name]) for name in names if item.facts.get(name)
+    )
 
 
 def aspect_ratio(items: Sequence[Item]) -> float:

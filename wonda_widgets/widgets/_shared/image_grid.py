@@ -17,6 +17,7 @@ import msgspec
 import traitlets
 
 from ...errors import WondaError
+from ...models import facts
 from . import error_alerts, gallery_items
 from .permissions import open_to_all
 from .video_panel import VideoPanel
@@ -124,7 +125,7 @@ class ImageGrid(VideoPanel):
         with self.hold_sync():
             self.facets = [msgspec.to_builtins(facet) for facet in facets]
             self.groups = [
-                {"title": title[: gallery_items.MAX_LABEL_LENGTH], "count": len(members)}
+                {"title": title[: facts.MAX_LABEL_LENGTH], "count": len(members)}
                 for title, members in groups
                 if members
             ]

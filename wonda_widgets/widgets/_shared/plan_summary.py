@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ...jobs.matrix import templates
-from . import gallery_items
+from ...models import facts
 
 if TYPE_CHECKING:
     from ...jobs.matrix.planning import Plan
@@ -15,36 +16,38 @@ def factors(plan: Plan) -> str:
     """Return what a plan combines, with the number of each."""
     request = plan.request
     if request.count is not None:
-        parts = [f"{request.count:,} of {plan.total:,} combinations"]
+        parts = [(request.count, f"of {plan.total:,} combinations")]
     elif request.combine == "zip":
-        combinations = len(plan) // request.takes
-        parts = [_counted(combinations, "combination")]
+        parts = [(len(plan) // request.takes, "combination")]
     else:
         parts = _lists(plan)
+        # Each template has its own placeholders, so their numbers cannot always be multiplied.
+        if math.prod(count for count, _ in parts) != plan.total:
+            parts = [(plan.total, "combination")]
     if request.takes > 1:
-        parts.append(_counted(request.takes, "take"))
-    return " × ".join(parts)
+        parts.append((request.takes, "take"))
+    return " × ".join(_counted(count, name) for count, name in parts)
 
 
-def _lists(plan: Plan) -> list[str]:
+def _lists(plan: Plan) -> list[tuple[int, str]]:
     request = plan.request
     counts = [(len(request.templates), "template")] if len(request.templates) > 1 else []
     if request.table:
         counts.append((len(request.table), "row"))
     counts += [(len(choices), name) for name, choices in request.values.items()]
     counts += [
-        (len(choices), name)
+        (len(choices), "alternative")
         for text in plan.templates.values()
-        for name, choices in templates.lists_in_place(text).items()
+        for choices in templates.lists_in_place(text).values()
     ]
     if request.models:
         counts.append((len(request.models), "model"))
     counts += [
-        (len(choices), gallery_items.label(f"params.{name}").lower())
+        (len(choices), facts.label(f"params.{name}").lower())
         for name, choices in request.params.items()
         if len(choices) > 1
     ]
-    return [_counted(count, name) for count, name in counts]
+    return counts
 
 
 def _counted(count: int, name: str) -> str:

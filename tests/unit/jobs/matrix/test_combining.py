@@ -350,3 +350,7 @@ def test_plan_with_all_options_is_resumed(quick_polls, tmp_path):  # noqa: ARG00
         assert {row["take"] for row in rows} == {"1", "2"}
         assert {row["template"] for row in rows} <= {"plain", "short"}
         assert len(sandbox_of(wonda).store.jobs) == 8
+    with ww.Wonda.sandbox(journal=tmp_path / "journal.db") as later:
+        (newest, *_) = later.history.search("")
+        assert newest.values["template"] in {"plain", "short"}
+        assert newest.values["light"] in {"dusk", "noon"}

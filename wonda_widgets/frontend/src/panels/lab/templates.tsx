@@ -107,7 +107,7 @@ function TemplateField({ place, isOnly, help, error, onChange, onRemove, ...prop
   const letter = letterOf(place);
   return (
     <Field
-      label={isOnly ? "Prompt template" : `Prompt template ${props.template.name || letter}`}
+      label={isOnly ? "Prompt template" : `Template ${props.template.name || letter}`}
       help={help}
       error={error}
       aside={

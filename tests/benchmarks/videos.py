@@ -70,7 +70,7 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 gallery = ww.Gallery(clips, wonda=wonda)
 gallery.send = lambda content, buffers=None: told.append((content, buffers or []))
-window = {{"type": "window", "view": "v", "first": 0, "last": count, "has": []}}
+window = {{"type": "window", "view": "v", "windows": [[0, count]], "has": []}}
 while not gallery.groups:
     time.sleep(0.01)
 gallery._handle_custom_msg(window, [])

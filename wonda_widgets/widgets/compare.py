@@ -114,7 +114,7 @@ class Compare(VideoPanel):
         ]
         self._images = images
         items = [gallery_items.from_image(image) for image in images]
-        names = [facet.name for facet in gallery_items.facets(items)]
+        names = list(facts.varying([item.facts for item in items]))
         with self.hold_sync():
             self.error = None
             self.titles = [

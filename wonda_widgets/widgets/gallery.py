@@ -43,7 +43,20 @@ LARGE_PIXELS = 1600  # longest side of the enlarged image
 LARGE_MAX_BYTES = 900_000
 SEARCH_TRAITS = ("text", "kind", "model", "since", "until")
 #: Traits that the browser sets; the search text is sent as a message instead.
-BROWSER_TRAITS = ("group_by", "filters", "favorites", "rating", *SEARCH_TRAITS[1:], "notify")
+BROWSER_TRAITS = (
+    *("arrangement", "grid_rows", "grid_columns", "group_by"),
+    *("filters", "favorites", "rating", *SEARCH_TRAITS[1:], "notify"),
+)
+#: Traits that change only which of the items are where.
+ARRANGING = ["arrangement", "grid_rows", "grid_columns", "group_by", "filters"]
+#: File names of exports by their kind.
+EXPORTS = {
+    "csv": "wonda-results.csv",
+    "json": "wonda-results.json",
+    "folder": "wonda results",
+    "html": "wonda-results.html",
+    "grid": "wonda-grid.png",
+}
 MARK_TYPES = {"favorite": bool, "rating": int, "note": str}
 
 
@@ -63,6 +76,8 @@ class Gallery(ImageGrid):
         from the environment, or a sandbox.
     group_by : str
         The fact by which to group: a placeholder's name, ``"model"`` or a parameter.
+    rows, columns : str, optional
+        Start as a grid with the values of these facts in rows and columns.
     owners : collection of str, optional
         The processes (`GeneratedImage.made_by`) whose images may be marked; by default, all.
 
@@ -70,6 +85,8 @@ class Gallery(ImageGrid):
     --------
     >>> gallery = ww.Gallery(wonda=wonda)
     >>> gallery
+
+    >>> ww.Gallery(matrix, rows="subject", columns="template")
 
     After selecting images, in the next cell:
 
@@ -111,6 +128,8 @@ class Gallery(ImageGrid):
         *,
         wonda: Wonda | AsyncWonda | None = None,
         group_by: str = "",
+        rows: str = "",
+        columns: str = "",
         owners: Collection[str] | None = None,
         **traits: Any,
     ) -> None:
@@ -132,9 +151,12 @@ class Gallery(ImageGrid):
             owners=owners,
             searches=images is None,
             group_by=group_by,
+            arrangement="grid" if rows or columns else "cards",
+            grid_rows=rows,
+            grid_columns=columns,
             **traits,
         )
-        self.observe(lambda _: event_loop.call_soon(self._arrange), ["group_by", "filters"])
+        self.observe(lambda _: event_loop.call_soon(self._arrange), ARRANGING)
         self.observe(
             lambda _: event_loop.call_soon(self._apply_filters),
             ["favorites", "rating", *SEARCH_TRAITS],
@@ -416,10 +438,10 @@ class Gallery(ImageGrid):
             self.send({**message, "reason": error.message})
             return
         size = formatting.file_size(large.size)
-        facts = f"{large.width} × {large.height}"
+        about = f"{large.width} × {large.height}"
         if not image.media.is_video:
-            facts += f" · {large.format} · {size}"
-        self.send({**message, "mime": large.mime_type, "facts": facts}, [large.data])
+            about += f" · {large.format} · {size}"
+        self.send({**message, "mime": large.mime_type, "facts": about}, [large.data])
 
     # ------------------------------------------------------------ export
 
@@ -431,16 +453,21 @@ class Gallery(ImageGrid):
     @requires(Permission.EXPORT)
     def _on_export(self, content: Mapping[str, Any]) -> None:
         kind = str(content.get("kind"))
-        if kind in {"csv", "json", "folder", "html"}:
+        if kind in EXPORTS:
             self._start(self._export, self._shows()[1], kind)
 
     async def _export(self, images: list[GeneratedImage], kind: str) -> None:
         self.error = None
-        name = "wonda results" if kind == "folder" else f"wonda-results.{kind}"
         count = f"{len(images):,} result{'' if len(images) == 1 else 's'}"
         self.note = f"Exporting {count}…"
         try:
-            path = await self._client.history.export(images, await event_loop.to_thread(Path, name))
+            target = await event_loop.to_thread(Path, EXPORTS[kind])
+            history = self._client.history
+            if kind == "grid":
+                axes = {"rows": self.grid.get("row_fact"), "columns": self.grid.get("column_fact")}
+                path = await history.grid(images, target, **axes)
+            else:
+                path = await history.export(images, target)
         except InvalidInputError:
             self.note = ""
             raise

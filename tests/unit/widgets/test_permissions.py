@@ -141,7 +141,8 @@ TRAITS = {
     "EditForm": dict.fromkeys(("tool", "draft"), EDIT),
     "Gallery": dict.fromkeys(
         (
-            *("group_by", "filters", "favorites", "rating"),
+            *("arrangement", "grid_rows", "grid_columns", "group_by"),
+            *("filters", "favorites", "rating"),
             *("kind", "model", "since", "until", "notify"),
         )
     ),

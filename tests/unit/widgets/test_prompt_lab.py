@@ -68,7 +68,7 @@ def gallery_of(panel, settled, *args, **options):
 def test_only_visible_images_are_sent(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
-    send(gallery, "window", view="v", first=1, last=3, has=[])
+    send(gallery, "window", view="v", windows=[[1, 3]], has=[])
     settled(lambda: len(of_kind(told, "thumb")) == 2)
     [window] = of_kind(told, "items")
     assert (window["first"], len(window["items"])) == (1, 2)
@@ -85,7 +85,7 @@ def test_known_images_are_not_sent_again(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
     keys = [gallery_items.from_image(image).key for image in made.images]
-    send(gallery, "window", view="v", first=0, last=3, has=keys[:2])
+    send(gallery, "window", view="v", windows=[[0, 3]], has=keys[:2])
     settled(lambda: of_kind(told, "thumb"))
     assert [content["key"] for content in of_kind(told, "thumb")] == [keys[2]]
 
@@ -104,30 +104,79 @@ def test_scrolled_past_images_do_not_delay_others(panel, settled, made, monkeypa
     gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
     keys = [gallery_items.from_image(image).key for image in made.images]
-    send(gallery, "window", view="v", first=0, last=5, has=[])
+    send(gallery, "window", view="v", windows=[[0, 5]], has=[])
     settled(lambda: len(fetched) == 3)  # as many as there are turns
-    send(gallery, "window", view="v", first=5, last=6, has=[])
+    send(gallery, "window", view="v", windows=[[5, 6]], has=[])
     settled(lambda: set(gallery._fetching) == {keys[5]})
     event_loop.call_soon(gate.set)
     settled(lambda: of_kind(told, "thumb"))
     assert [content["key"] for content in of_kind(told, "thumb")] == [keys[5]]
     assert fetched == [*keys[:3], keys[5]]
-    send(gallery, "window", view="v", first=2, last=5, has=[])
+    send(gallery, "window", view="v", windows=[[2, 5]], has=[])
     settled(lambda: len(of_kind(told, "thumb")) == 4)
     assert fetched == [*keys[:3], keys[5], *keys[3:5]]  # what was begun was finished, and kept
+
+
+def test_grid_has_the_values_of_two_facts_in_rows_and_columns(panel, settled, made):
+    gallery = panel(ww.Gallery, made.images[1:], rows="subject", columns="light")
+    settled(lambda: gallery.grid)
+    assert gallery.arrangement == "grid"
+    assert (gallery.grid["row_fact"], gallery.grid["column_fact"]) == (
+        "values.subject",
+        "values.light",
+    )
+    counts = gallery.grid["counts"]
+    assert sum(map(sum, counts)) == len(made.images) - 1
+    assert 0 in {count for row in counts for count in row}, "a cell is empty"
+    assert {axis["label"] for axis in gallery.axes} >= {"subject", "light"}
+    gallery.set_trait("grid_rows", "light")
+    settled(lambda: gallery.grid["row_fact"] == "values.light")
+    assert gallery.grid["column_fact"] == "values.subject", "not the same fact twice"
+    gallery.set_trait("grid_columns", "-")
+    settled(lambda: gallery.grid["column_fact"] == "")
+    gallery.set_trait("grid_rows", "no such fact")
+    settled(lambda: gallery.grid["row_fact"])
+    gallery.set_trait("filters", {"values.subject": "nothing"})
+    settled(lambda: gallery.grid["counts"] == [])
+    gallery.set_trait("arrangement", "cards")
+    settled(lambda: gallery.grid == {})
+
+
+def test_windows_of_a_grid_are_sent_and_kept_up_to_date(panel, settled, made):
+    gallery = panel(ww.Gallery, made.images, rows="subject", columns="light")
+    settled(lambda: gallery.grid)
+    sent = []
+    gallery.send = lambda message, buffers=None: sent.append(message)  # noqa: ARG005
+    send(gallery, "window", view="v", windows=[[0, 1], [3, 5]], has=[])
+    settled(lambda: sum(message["type"] == "thumb" for message in sent) == 3)
+    ranges = [(m["first"], len(m["items"])) for m in sent if m["type"] == "items"]
+    assert ranges == [(0, 1), (3, 2)]
+    sent.clear()
+    gallery.set_trait("grid_rows", "light")
+    settled(lambda: sum(message["type"] == "items" for message in sent) == 2)
+
+
+def test_grid_is_exported_with_its_axes(panel, settled, made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gallery = panel(ww.Gallery, made.images, rows="light", columns="subject")
+    settled(lambda: gallery.grid)
+    send(gallery, "export", kind="grid")
+    settled(lambda: "Exported" in gallery.note)
+    with Image.open(tmp_path / "wonda-grid.png") as sheet:
+        assert sheet.width == 1600
 
 
 @pytest.mark.parametrize(
     "content",
     [
         {},
-        {"first": -1, "last": 3},
-        {"first": "0", "last": 2},
-        {"first": 0, "last": 10**9},
-        {"first": 0, "last": -1},
-        {"first": 0, "last": 2, "has": [[1]]},
-        {"first": 5, "last": 1},
-        {"first": 0, "last": 2, "has": "x"},
+        {"windows": [[-1, 3]]},
+        {"windows": [["0", 2]]},
+        {"windows": [[0, 10**9]] * 100},
+        {"windows": [[0, -1], [5, 1], [], [1, 2, 3], None]},
+        {"windows": {"0": 2}},
+        {"windows": [[0, 2]], "has": [[1]]},
+        {"windows": [[0, 2]], "has": "x"},
     ],
 )
 def test_invalid_scroll_positions_are_ignored(panel, settled, made, content):
@@ -333,7 +382,7 @@ def test_undecodable_image_is_explained(panel, settled, wonda, made, monkeypatch
     monkeypatch.setattr(wonda._async._core.transport, "download", junk)
     gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
-    send(gallery, "window", view="v", first=0, last=1)
+    send(gallery, "window", view="v", windows=[[0, 1]])
     settled(lambda: of_kind(told, "broken"))
     assert "not a PNG" in of_kind(told, "broken")[0]["reason"]
     send(gallery, "open", key=gallery_items.from_image(made.images[0]).key, view="v")
@@ -345,7 +394,7 @@ def test_matrix_fills_the_gallery(panel, settled, wonda):
     matrix = wonda.images.matrix("{what}", {"what": ["A harbour", "sandbox: fail"]}, "z-image")
     gallery = gallery_of(panel, settled, matrix)
     told = heard(gallery)
-    send(gallery, "window", view="v", first=0, last=2)
+    send(gallery, "window", view="v", windows=[[0, 2]])
     settled(lambda: of_kind(told, "items"))
     assert {item["state"] for item in of_kind(told, "items")[0]["items"]} == {"waiting"}
     assert gallery.progress == {}

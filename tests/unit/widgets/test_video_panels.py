@@ -275,7 +275,7 @@ def test_gallery_marks_and_plays_videos(wonda, panel, settled):
     page = Page(gallery, settled)
     settled(lambda: gallery.total == 2)
     assert gallery.has_videos
-    send(gallery, "window", view="v", first=0, last=2)
+    send(gallery, "window", view="v", windows=[[0, 2]])
     settled(lambda: page.all_of("items"))
     [clip] = [item for item in page.all_of("items")[-1][0]["items"] if item["is_video"]]
     assert clip["length"] == "0:03"

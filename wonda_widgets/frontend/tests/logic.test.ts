@@ -2,6 +2,13 @@ import "./time_zone";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  cellOf,
+  imageInNextRow,
+  layOutAxes,
+  placeInCell,
+  windowsOf,
+} from "../src/logic/axis_layout";
+import {
   type Crop,
   centeredCrop,
   type Handle,
@@ -305,4 +312,61 @@ test("characters are counted as code points", () => {
   assert.equal(countCharacters("a👍é"), 3);
   assert.equal(plural(1, "post", "posts"), "1 post");
   assert.equal(plural(2, "job is", "jobs are"), "2 jobs are");
+});
+
+test("a grid with two axes skips empty cells and asks only for what is visible", () => {
+  const grid = {
+    rows: ["a", "b", "c"],
+    columns: ["x", "y"],
+    counts: [
+      [2, 0],
+      [0, 3],
+      [1, 1],
+    ],
+  };
+  const layout = layOutAxes(grid, 600, 1);
+  assert.equal(layout.count, 7);
+  assert.deepEqual(layout.starts, [
+    [0, 2],
+    [2, 2],
+    [5, 6],
+  ]);
+  assert.deepEqual(cellOf(layout, 4), [1, 1, 2]);
+  assert.deepEqual(cellOf(layout, 5), [2, 0, 0]);
+  assert.equal(imageInNextRow(layout, 1, 1), 5, "the empty cell below is skipped");
+  assert.equal(imageInNextRow(layout, 5, -1), 0);
+  assert.equal(imageInNextRow(layout, 6, 1), 6, "there is no row below");
+  assert.equal(imageInNextRow(layout, 4, 1), 6);
+  assert.deepEqual(windowsOf(layout, [0, 2], [0, 0]), [
+    [0, 2],
+    [5, 6],
+  ]);
+  assert.deepEqual(windowsOf(layout, [1, 1], [0, 1]), [[2, 5]]);
+  assert.deepEqual(windowsOf(layout, [0, 9], [0, 1]), [
+    [0, 2],
+    [2, 5],
+    [5, 7],
+  ]);
+});
+
+test("takes in a cell form lines, and keys move through them", () => {
+  const grid = { rows: ["a", "b"], columns: ["x"], counts: [[6], [2]] };
+  const layout = layOutAxes(grid, 400, 1);
+  assert.equal(layout.across, 4);
+  assert.equal(imageInNextRow(layout, 0, 1), 4);
+  assert.equal(imageInNextRow(layout, 3, 1), 7, "the line below in this cell is shorter");
+  assert.equal(imageInNextRow(layout, 5, 1), 7);
+  assert.equal(imageInNextRow(layout, 7, -1), 5);
+  assert.deepEqual(placeInCell(layout, 5), { left: layout.card + 4, top: layout.image + 4 });
+  assert.ok((layout.heights[0] ?? 0) > 2 * layout.image);
+});
+
+test("a grid without axes has one cell, and an empty one none", () => {
+  const layout = layOutAxes({ rows: [""], columns: [""], counts: [[3]] }, 500, 1.5);
+  assert.equal(layout.label, 0);
+  assert.equal(layout.count, 3);
+  const empty = layOutAxes({}, 500, 1);
+  assert.equal(empty.count, 0);
+  assert.deepEqual(windowsOf(empty, [0, 5], [0, 5]), []);
+  assert.deepEqual(cellOf(empty, 3), [0, 0, 0]);
 });

@@ -22,6 +22,9 @@ const kindOf = (component: ComponentType) => ({ className: "wonda-test", compone
 const GALLERY = {
   selected_keys: [],
   searches: false,
+  arrangement: "cards",
+  grid: {},
+  axes: [],
   groups: [{ title: "", count: 2 }],
   facets: [],
   group_by: "",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ...errors import WondaError
+    from ...export.grid_axes import GridTable
     from ...jobs.matrix.cells import CellResult
 
 MAX_FACET_VALUES = 60  # more would be too many for a select element
@@ -105,13 +106,24 @@ def from_cell(result: CellResult, matrix_number: int) -> Item:
     )
 
 
-def facets(items: Iterable[Item]) -> list[Facet]:
-    """Return the facts that vary among items, in the order of their first appearance."""
+def facets(varying: Mapping[str, list[str]]) -> list[Facet]:
+    """Return the facts by which items can be filtered and grouped; see `facts.varying`."""
     return [
         Facet(name, facts.label(name), values)
-        for name, values in facts.varying([item.facts for item in items]).items()
+        for name, values in varying.items()
         if len(values) <= MAX_FACET_VALUES
     ]
+
+
+def grid_message(grid: GridTable) -> dict[str, Any]:
+    """Return what the browser shows of a table with two axes."""
+    return {
+        "row_fact": grid.row_fact,
+        "column_fact": grid.column_fact,
+        "rows": [facts.value_text(grid.row_fact, value) for value in grid.rows],
+        "columns": [facts.value_text(grid.column_fact, value) for value in grid.columns],
+        "counts": [[len(cell) for cell in row] for row in grid.cells],
+    }
 
 
 def is_video(item: Item) -> bool:

@@ -1,9 +1,9 @@
 """`ImageGrid`: a grid of images that sends only the visible part to the browser.
 
-    items ──> filter ──> group ──> window of each view ──> browser
+    items ──> filter ──> group | two axes ──> windows of each view ──> browser
 
-Each view reports the window of items that it shows, and receives captions and thumbnails only for
-that window. A thousand images therefore cost a notebook no more than the twenty in view. When the
+Each view reports the windows of items that it shows, and receives captions and thumbnails only for
+these. A thousand images therefore cost a notebook no more than the twenty in view. When the
 items change, every known window is sent again without a request, because a kernel reads no messages
 while it runs a cell.
 """
@@ -17,21 +17,27 @@ import msgspec
 import traitlets
 
 from ...errors import WondaError
+from ...export import grid_axes
 from ...models import facts
 from . import error_alerts, gallery_items
 from .permissions import open_to_all
 from .video_panel import VideoPanel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from ...export.grid_axes import GridTable
     from ...journal.generated_image import GeneratedImage
     from ...models import Media
     from .gallery_items import Item
 
 ARRANGE_DELAY_SECONDS = 0.2  # seconds in which several changes are collected
-MAX_WINDOW_ITEMS = 200
+MAX_WINDOW_ITEMS = 400
+MAX_WINDOWS = 60  # of a view: one for each visible row of a grid with two axes
+MAX_AXIS_VALUES = 1_000
 MAX_VIEWS = 6
+ARRANGEMENTS = ("cards", "grid")
+NO_AXIS = "-"
 KNOWN_FACTS_SAMPLE = 50  # the maximum number of items searched for the names of facts
 
 
@@ -56,6 +62,17 @@ class ImageGrid(VideoPanel):
     """``title`` and ``count`` of each group, in order."""
     facets: Any = traitlets.List().tag(sync=True)
     """The facts that vary, with their values."""
+    arrangement = traitlets.Enum(ARRANGEMENTS, "cards").tag(sync=True)
+    """``"cards"``, or ``"grid"``: with the values of two facts in rows and columns."""
+    grid_rows = traitlets.Unicode("").tag(sync=True)
+    grid_columns = traitlets.Unicode("").tag(sync=True)
+    """The facts of the axes; empty to choose one that differs, ``"-"`` for none."""
+    grid: Any = traitlets.Dict().tag(sync=True)
+    """``row_fact`` and ``column_fact``, the labels of ``rows`` and ``columns``, and ``counts``: for
+    each row and column, how many of the items, which are in this order, are in the cell. Empty
+    unless `arrangement` is ``"grid"``."""
+    axes: Any = traitlets.List().tag(sync=True)
+    """``name`` and ``label`` of each fact that can be an axis."""
     group_by = traitlets.Unicode("").tag(sync=True)
     filters = traitlets.Dict().tag(sync=True)
     """The required value of each filtered fact."""
@@ -80,7 +97,7 @@ class ImageGrid(VideoPanel):
         self._items_by_key: dict[str, Item] = {}
         self._shown: list[Item] = []
         self._facet_names: list[str] = []
-        self._windows: dict[str, tuple[int, int]] = {}  # of each view: first and stop
+        self._windows: dict[str, list[tuple[int, int]]] = {}  # of each view: first and stop
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._selected_items: dict[str, Item] = {}  # kept even while a search does not show them
         self._arrange_pending = False
@@ -112,18 +129,29 @@ class ImageGrid(VideoPanel):
         self._arrange_pending = False
         if self._closed:
             return
-        facets = gallery_items.facets(self._items)
-        names = {facet.name for facet in facets}
-        filters = {name: value for name, value in self.filters.items() if name in names}
+        varying = facts.varying([item.facts for item in self._items])
+        facets = gallery_items.facets(varying)
+        filters = {name: value for name, value in self.filters.items() if name in varying}
         by = self._fact_name(self.group_by)
         shown = gallery_items.filter_items(
             self._items, filters, favorites=self.favorites, rating=self.rating
         )
-        groups = gallery_items.group_items(shown, by if by in names else "")
+        grid = self._arrange_grid(shown, varying) if self.arrangement == "grid" else None
+        groups = (
+            gallery_items.group_items(shown, by if by in varying else "")
+            if grid is None
+            else [("", [shown[index] for row in grid.cells for cell in row for index in cell])]
+        )
         self._shown = [item for _, members in groups for item in members]
         self._facet_names = [facet.name for facet in facets]
         with self.hold_sync():
             self.facets = [msgspec.to_builtins(facet) for facet in facets]
+            self.axes = [
+                {"name": name, "label": facts.label(name)}
+                for name, values in varying.items()
+                if len(values) <= MAX_AXIS_VALUES
+            ]
+            self.grid = {} if grid is None else gallery_items.grid_message(grid)
             self.groups = [
                 {"title": title[: facts.MAX_LABEL_LENGTH], "count": len(members)}
                 for title, members in groups
@@ -135,38 +163,49 @@ class ImageGrid(VideoPanel):
             self.state = "ready"
             self.revision += 1
             # Sent before the traits, so that the browser has the items when it arranges them.
-            for first, stop in set(self._windows.values()):
+            for first, stop in {window for view in self._windows.values() for window in view}:
                 self._send_items(first, stop)
         self._cancel_hidden_fetches()
         if self._images_listener is not None and any(item.image for item in shown):
             self._images_listener()
 
+    def _arrange_grid(self, shown: list[Item], varying: dict[str, list[str]]) -> GridTable:
+        """Arrange items by the chosen facts; one that no longer varies is chosen again."""
+        usable = [name for name, values in varying.items() if len(values) <= MAX_AXIS_VALUES]
+        chosen = [
+            "" if name == NO_AXIS else facts.resolve(name, usable) or None
+            for name in (self.grid_rows, self.grid_columns)
+        ]
+        if chosen[0] and chosen[0] == chosen[1]:
+            chosen[1] = None
+        known = [
+            {name: item.facts[name] for name in usable if name in item.facts} for item in shown
+        ]
+        axes = grid_axes.choose_axes(known, *chosen) if shown else ("", "")
+        return grid_axes.arrange(known, *axes)
+
     def _fact_name(self, name: str) -> str:
         """Resolve a fact's full or short name; return "" if unknown."""
-        known = {fact for item in self._items[:KNOWN_FACTS_SAMPLE] for fact in item.facts}
-        return next(
-            (fact for fact in (name, f"values.{name}", f"params.{name}") if fact in known), ""
-        )
+        known = (fact for item in self._items[:KNOWN_FACTS_SAMPLE] for fact in item.facts)
+        return facts.resolve(name, known)
 
     # ------------------------------------------------------------ the browser's window
 
     @open_to_all
     def _on_window(self, content: Mapping[str, Any]) -> None:
-        first, last = (content.get(name) for name in ("first", "last"))
-        if not isinstance(first, int) or not isinstance(last, int) or first < 0:
-            return
-        stop = min(max(first, last), first + MAX_WINDOW_ITEMS)
+        windows = _read_windows(content.get("windows"))
         view = str(content.get("view"))[:80]
         self._windows.pop(view, None)
-        self._windows[view] = (first, stop)
+        self._windows[view] = windows
         if len(self._windows) > MAX_VIEWS:  # a closed page does not report that it was closed
             self._windows.pop(next(iter(self._windows)))
-        self._send_items(first, stop)
         keys = content.get("has")
         cached = {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()
-        for item in self._shown[first:stop]:
-            if item.image is not None and item.key not in cached:
-                self._fetch(item)
+        for first, stop in windows:
+            self._send_items(first, stop)
+            for item in self._shown[first:stop]:
+                if item.image is not None and item.key not in cached:
+                    self._fetch(item)
         self._cancel_hidden_fetches()
 
     def _send_items(self, first: int, stop: int) -> None:
@@ -210,12 +249,14 @@ class ImageGrid(VideoPanel):
     def _is_markable(self, image: GeneratedImage) -> bool:
         return self._owners is None or image.made_by in self._owners
 
+    def _visible(self) -> Iterator[Item]:
+        """Yield the items that the views show."""
+        for windows in self._windows.values():
+            for first, stop in windows:
+                yield from self._shown[first:stop]
+
     def _is_visible(self, item: Item) -> bool:
-        return any(
-            item is other
-            for first, stop in self._windows.values()
-            for other in self._shown[first:stop]
-        )
+        return any(item is other for other in self._visible())
 
     # ------------------------------------------------------------ thumbnails
 
@@ -234,8 +275,7 @@ class ImageGrid(VideoPanel):
 
     def _cancel_hidden_fetches(self) -> None:
         """Cancel loading thumbnails out of view, so that visible ones load sooner."""
-        windows = self._windows.values()
-        visible = {item.key for first, stop in windows for item in self._shown[first:stop]}
+        visible = {item.key for item in self._visible()}
         for key in self._fetching.keys() - visible:
             self._fetching.pop(key).cancel()
 
@@ -293,3 +333,16 @@ class ImageGrid(VideoPanel):
             for key in dict.fromkeys(keys)
         ]
         return [item for item in found if item is not None]
+
+
+def _read_windows(given: object) -> list[tuple[int, int]]:
+    """Return the first and the stop of each window, with a limited number of items."""
+    windows: list[tuple[int, int]] = []
+    left = MAX_WINDOW_ITEMS
+    for window in given[:MAX_WINDOWS] if isinstance(given, list) else ():
+        match window:
+            case [int(first), int(last)] if 0 <= first < last:
+                stop = min(last, first + left)
+                windows.append((first, stop))
+                left -= stop - first
+    return windows

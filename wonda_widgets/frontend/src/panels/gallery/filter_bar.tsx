@@ -4,7 +4,7 @@ import type { Ref } from "preact";
 import { own } from "../../logic/own";
 import { usePanel } from "../../runtime/context";
 import { Button } from "../../ui/button";
-import { ActionSelect, Select } from "../../ui/select";
+import { ActionSelect, Segments, Select } from "../../ui/select";
 import type { Facet, GalleryTraits } from "./traits";
 
 const EXPORTS = [
@@ -13,6 +13,7 @@ const EXPORTS = [
   { value: "json", label: "Table (JSON)" },
   { value: "folder", label: "Folder of originals" },
   { value: "html", label: "Storyboard (HTML)" },
+  { value: "grid", label: "Labeled grid (PNG)" },
 ];
 
 const RATINGS = [
@@ -30,6 +31,7 @@ export function FilterBar({ groupRef }: { groupRef: Ref<HTMLSelectElement> }) {
   const groupBy = panel.get("group_by");
   const rating = panel.get("rating");
   const searches = panel.get("searches");
+  const isGrid = panel.get("arrangement") === "grid";
   const isGrouped = ({ name }: Facet) =>
     !!groupBy && (name === groupBy || name.split(".").slice(1).join(".") === groupBy);
   return (
@@ -46,6 +48,7 @@ export function FilterBar({ groupRef }: { groupRef: Ref<HTMLSelectElement> }) {
             <FacetFilter key={facet.name} facet={facet} />
           ))}
       </span>
+      <ArrangementChoice />
       <Select
         elementRef={groupRef}
         options={[
@@ -53,7 +56,7 @@ export function FilterBar({ groupRef }: { groupRef: Ref<HTMLSelectElement> }) {
           ...facets.map(({ name, label }) => ({ value: name, label: `Group: ${label}` })),
         ]}
         value={facets.find(isGrouped)?.name ?? ""}
-        hidden={!facets.length}
+        hidden={!facets.length || isGrid}
         aria-label="Group by"
         onChange={(value) => panel.set({ group_by: value })}
       />
@@ -112,5 +115,67 @@ function FacetFilter({ facet: { name, label, values } }: { facet: Facet }) {
         panel.set({ filters: value ? { ...others, [name]: value } : others });
       }}
     />
+  );
+}
+
+const ARRANGEMENTS = [
+  { value: "cards", label: "Cards" },
+  { value: "grid", label: "Grid" },
+];
+const NO_AXIS = { value: "-", label: "none" };
+
+/** Cards or a grid, and the axes of the grid. */
+function ArrangementChoice() {
+  const panel = usePanel<GalleryTraits>();
+  const arrangement = panel.get("arrangement");
+  const axes = panel.get("axes");
+  const { row_fact = "", column_fact = "" } = panel.get("grid");
+  const isGrid = arrangement === "grid";
+  const choose = (trait: "grid_rows" | "grid_columns", chosen: string) => {
+    const others = { grid_rows: row_fact || "-", grid_columns: column_fact || "-" };
+    // A fact that is the other axis already changes places with this one.
+    const other = trait === "grid_rows" ? "grid_columns" : "grid_rows";
+    const swapped = chosen !== "-" && others[other] === chosen ? { [other]: others[trait] } : {};
+    panel.set({ ...others, ...swapped, [trait]: chosen });
+  };
+  const options = (axis: string) => [
+    { ...NO_AXIS, label: `${axis}: none` },
+    ...axes.map(({ name, label }) => ({ value: name, label: `${axis}: ${label}` })),
+  ];
+  return (
+    <>
+      <span hidden={!axes.length && !isGrid}>
+        <Segments
+          options={ARRANGEMENTS}
+          value={arrangement}
+          aria-label="Arrangement"
+          onChange={(value) => panel.set({ arrangement: value as GalleryTraits["arrangement"] })}
+        />
+      </span>
+      <span class="wonda-axes" hidden={!isGrid}>
+        <Select
+          options={options("Rows")}
+          value={row_fact || "-"}
+          aria-label="Rows"
+          onChange={(chosen) => choose("grid_rows", chosen)}
+        />
+        <Button
+          small
+          label="Swap rows and columns"
+          title="Swap rows and columns"
+          onPress={() =>
+            panel.set({ grid_rows: column_fact || "-", grid_columns: row_fact || "-" })
+          }
+        >
+          ⇄
+        </Button>
+        <Select
+          options={options("Columns")}
+          value={column_fact || "-"}
+          aria-label="Columns"
+          onChange={(chosen) => choose("grid_columns", chosen)}
+        />
+      </span>
+    </>
   );
 }

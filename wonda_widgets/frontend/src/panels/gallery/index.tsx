@@ -6,6 +6,7 @@ import { useMessages, usePanel, useUid } from "../../runtime/context";
 import { useFocusBefore } from "../../runtime/focus";
 import { AlertBox } from "../../ui/alert";
 import { Button } from "../../ui/button";
+import { AxisGrid } from "./axis_grid";
 import { CloseLook } from "./close_look";
 import { FilterBar, useShownCount } from "./filter_bar";
 import { Grid } from "./grid";
@@ -47,6 +48,7 @@ export function Gallery() {
     if (item?.state === "succeeded") enlarged.value = item;
   };
   const shownCount = useShownCount();
+  const Arrangement = panel.get("arrangement") === "grid" ? AxisGrid : Grid;
   const isNarrowed =
     NARROWING.some((name) => panel.get(name)) || Object.keys(panel.get("filters")).length > 0;
   return (
@@ -59,7 +61,8 @@ export function Gallery() {
         {panel.get("note")}
       </span>
       <AlertBox />
-      <Grid
+      <Arrangement
+        key={panel.get("arrangement")}
         store={store}
         viewId={viewId}
         active={active}

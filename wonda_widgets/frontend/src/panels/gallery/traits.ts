@@ -1,5 +1,6 @@
 // The traits of `Gallery`, see `widgets/gallery.py` and `widgets/_shared/image_grid.py`.
 
+import type { AxisGrid } from "../../logic/axis_layout";
 import type { Group } from "../../logic/grid_layout";
 
 /** A property by which images can be filtered and grouped. */
@@ -24,6 +25,11 @@ export interface GalleryTraits {
   searches: boolean;
   groups: Group[];
   facets: Facet[];
+  arrangement: "cards" | "grid";
+  grid: AxisGrid;
+  axes: { name: string; label: string }[];
+  grid_rows: string;
+  grid_columns: string;
   group_by: string;
   filters: Record<string, string>;
   favorites: boolean;

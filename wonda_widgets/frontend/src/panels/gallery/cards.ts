@@ -1,0 +1,215 @@
+// What both arrangements of a gallery share: focus, selection, keys, and requests for images.
+
+import { type Signal, useSignalEffect } from "@preact/signals";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { usePanel } from "../../runtime/context";
+import { hasFocus, targetOf } from "../../runtime/dom";
+import { useFocusBefore } from "../../runtime/focus";
+import { useHotkeys } from "../../runtime/keys";
+import type { ImageStore } from "./image_store";
+import type { GalleryTraits } from "./traits";
+
+const REQUEST_DELAY = 30; // milliseconds, in which scrolling may go on
+const MIN_WIDTH = 50; // pixels; a narrower grid is hidden
+const PADDING = 8; // pixels, of the grid on both sides
+
+/** The properties of an arrangement. */
+export interface GridProps {
+  store: ImageStore;
+  viewId: string;
+  /** The card with the focus. */
+  active: Signal<number>;
+  /** Set to move the focus to the active card. */
+  focusRequest: Signal<number>;
+  hidden: boolean;
+  /** The indexes of the cards in the page. */
+  shown: { current: number[] };
+  open: (index: number) => void;
+}
+
+interface Context extends Pick<GridProps, "store" | "active" | "focusRequest" | "open"> {
+  grid: { current: HTMLElement | null };
+  /** The number of images. */
+  count: () => number;
+  /** Scroll until a card is in the page. */
+  reveal: (index: number) => void;
+  /** Where a key leads from a card; undefined for another key. */
+  move: (key: string, at: number) => number | undefined;
+}
+
+/** The events of the cards, and the keys of the one that has the focus. */
+export function useCards({ store, active, focusRequest, open, grid, ...place }: Context) {
+  const panel = usePanel<GalleryTraits>();
+  const anchor = useRef(0); // at which a selection with Shift begins
+  const isWanted = useRef(false); // whether the active card must get the focus
+  const focusBefore = useFocusBefore(grid);
+  useSignalEffect(() => {
+    const last = Math.max(0, place.count() - 1);
+    if (active.peek() > last) active.value = last;
+  });
+  const focus = (index: number) => {
+    const element = grid.current;
+    const target = Math.max(0, Math.min(index, place.count() - 1));
+    active.value = target;
+    if (!element) return;
+    place.reveal(target);
+    const card = cardElement(element, target);
+    if (card) card.focus({ preventScroll: true });
+    else isWanted.current = true;
+  };
+  useLayoutEffect(() => {
+    const element = grid.current;
+    if (!element) return;
+    const lost = isCard(focusBefore.current) && !hasFocus(element);
+    if (!isWanted.current && !lost) return;
+    isWanted.current = false;
+    cardElement(element, active.peek())?.focus({ preventScroll: true });
+  });
+  useSignalEffect(() => {
+    if (focusRequest.value) focus(active.peek());
+  });
+  const toggle = (index: number) => {
+    const item = store.items.get(index);
+    if (item?.state === "succeeded") panel.send({ type: "toggle", key: item.key });
+  };
+  const selectRange = (start: number, end: number) => {
+    const [low, high] = start < end ? [start, end] : [end, start];
+    const keys: string[] = [];
+    for (let index = low; index <= high; index++) {
+      const item = store.items.get(index);
+      if (item?.state === "succeeded") keys.push(item.key);
+    }
+    panel.send({ type: "add", keys });
+  };
+  const handlers = useRef({ focus, toggle, selectRange, open });
+  handlers.current = { focus, toggle, selectRange, open };
+  // The same functions for each rendering, so that unchanged cards are not rendered again.
+  const cardEvents = useMemo(
+    () => ({
+      onClick(index: number, event: MouseEvent) {
+        handlers.current.focus(index);
+        if (event.detail > 1) return;
+        const key = store.items.get(index)?.key ?? "";
+        // On a touch screen, where nothing is pressed twice, the second tap enlarges.
+        const isTouch = (event as PointerEvent).pointerType === "touch";
+        if (isTouch && panel.peek("selected_keys").includes(key)) handlers.current.open(index);
+        else if (event.shiftKey) handlers.current.selectRange(anchor.current, index);
+        else handlers.current.toggle(index);
+        anchor.current = index;
+      },
+      onOpen: (index: number) => handlers.current.open(index),
+      onFocus: (index: number) => {
+        active.value = index;
+      },
+      onRetry: (key: string) => panel.send({ type: "retry", key }),
+    }),
+    [panel, active, store],
+  );
+  const act = (event: KeyboardEvent): boolean => {
+    const at = active.peek();
+    if (event.ctrlKey || event.metaKey) {
+      if (event.key !== "a") return false;
+      panel.send({ type: "select_all" });
+      return true;
+    }
+    const acts: Record<string, () => void> = {
+      " ": () => toggle(at),
+      Enter: () => {
+        const retry = grid.current
+          ?.querySelector(`[data-index="${at}"]`)
+          ?.querySelector<HTMLElement>(".wonda-card-state button");
+        if (retry) retry.click();
+        else open(at);
+      },
+      f: () => {
+        const item = store.items.get(at);
+        if (item?.state === "succeeded")
+          panel.send({ type: "mark", key: item.key, favorite: !item.favorite });
+      },
+      Escape: () => {
+        if (panel.peek("selected_keys").length) panel.send({ type: "select", keys: [] });
+      },
+    };
+    const next = place.move(event.key, at);
+    if (next !== undefined) {
+      focus(next);
+      if (event.shiftKey && event.key.startsWith("Arrow")) selectRange(at, active.peek());
+      return true;
+    }
+    const action = acts[event.key];
+    if (!action) return false;
+    if (!event.repeat) action();
+    return true;
+  };
+  useHotkeys({
+    matches: (event) => isCard(targetOf(event)) && !event.altKey,
+    act,
+    repeats: true,
+  });
+  return cardEvents;
+}
+
+const isCard = (element: Element | null): boolean =>
+  element?.classList.contains("wonda-card") ?? false;
+
+const cardElement = (grid: Element, index: number): HTMLElement | null =>
+  grid.querySelector(`[data-index="${index}"]`);
+
+/** Call a function once in the next frame, however often it is asked. */
+export function onFrame(act: () => void): () => void {
+  let frame = 0;
+  return () => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(act);
+  };
+}
+
+/** Follow the size of the grid's inside, in pixels. */
+export function useSize(
+  grid: { current: HTMLElement | null },
+  size: Signal<{ width: number; height: number }>,
+): void {
+  useLayoutEffect(() => {
+    const element = grid.current;
+    if (!element) return;
+    const measure = () => {
+      const width = element.clientWidth - PADDING;
+      const height = element.clientHeight || 600;
+      const old = size.peek();
+      if (width < MIN_WIDTH || (width === old.width && height === old.height)) return;
+      size.value = { width, height };
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [grid, size]);
+}
+
+/** Ask the kernel for the items and thumbnails of the visible windows: first and last index. */
+export function useRequests(
+  store: ImageStore,
+  viewId: string,
+  windows: readonly (readonly [number, number])[],
+): void {
+  const panel = usePanel<GalleryTraits>();
+  const known = useRef(""); // the windows whose changes the kernel sends without a request
+  const wanted = windows.map(([first, last]) => `${first}:${last}`).join(" ");
+  const revision = panel.get("revision");
+  useEffect(() => {
+    if (!wanted) return;
+    const timer = setTimeout(() => {
+      const visible = windows.flatMap(([first, last]) =>
+        Array.from({ length: last - first }, (_, at) => store.items.get(first + at)),
+      );
+      const has = visible.flatMap((item) => (item && store.thumb(item.key) ? [item.key] : []));
+      const lacks = visible.some(
+        (item) => !item || (item.state === "succeeded" && !store.thumb(item.key)),
+      );
+      if (!lacks && known.current === wanted) return;
+      known.current = wanted;
+      panel.send({ type: "window", view: viewId, windows, has });
+    }, REQUEST_DELAY);
+    return () => clearTimeout(timer);
+  }, [wanted, revision, store, viewId, panel]);
+}

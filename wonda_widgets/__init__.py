@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from .widgets.prompt_form import PromptForm as PromptForm
     from .widgets.prompt_lab import PromptLab as PromptLab
     from .widgets.publish_form import PublishForm as PublishForm
+    from .widgets.review import Review as Review
     from .widgets.scheduled_posts import ScheduledPosts as ScheduledPosts
     from .widgets.studio import Studio as Studio
     from .widgets.timeline import Timeline as Timeline
@@ -138,6 +139,7 @@ _MODULE_OF = {
     "PromptForm": "widgets.prompt_form",
     "PromptLab": "widgets.prompt_lab",
     "PublishForm": "widgets.publish_form",
+    "Review": "widgets.review",
     "ScheduledPosts": "widgets.scheduled_posts",
     "Timeline": "widgets.timeline",
     "Studio": "widgets.studio",

@@ -22,7 +22,7 @@ from ..imaging import video_process
 from ..jobs.core import Core, on_package_loop
 from ..jobs.job import Job
 from ..journal.generated_image import GeneratedImage, generated_image
-from ..journal.images import RATINGS, Query
+from ..journal.images import ORDERS, RATINGS, Query
 from ..utils import arguments, plain_values
 from . import media, origin
 from .blocking import Blocking, blocking
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 MAX_RESULTS = 100_000
 MAX_NOTE_LENGTH = 10_000  # characters
 EPOCH = 1970
+APPROVALS = (None, "approved", "rejected", "divided")
 KINDS = {None: None, "image": False, "video": True}  # and whether they are videos
 AN_IMAGE = "an image of the history (GeneratedImage)"
 ACCOUNTS_TIMEOUT = 10.0  # seconds that a timeline waits for the accounts' names
@@ -53,6 +54,9 @@ class Filter(TypedDict, total=False):
     kind: str | None
     favorite: bool | None
     rating: int | None
+    rank: int | None
+    approval: str | None
+    order: str
     since: datetime | date | None
     until: datetime | date | None
 
@@ -86,7 +90,7 @@ class AsyncHistory:
     async def search(
         self, text: str = "", *, limit: int = 50, offset: int = 0, **filters: Unpack[Filter]
     ) -> list[GeneratedImage]:
-        """Find images and videos, newest first.
+        """Find images and videos, newest first unless `order` says otherwise.
 
         Parameters
         ----------
@@ -99,6 +103,13 @@ class AsyncHistory:
         favorite : bool, optional
         rating : int, optional
             The minimum number of stars.
+        rank : int, optional
+            The last place in the ranking of the latest `Review`, e.g. 3 for the best three.
+        approval : str, optional
+            The result of the latest `Review`: ``"approved"``, ``"rejected"`` or ``"divided"``.
+        order : str
+            ``"newest"`` first (the default), ``"oldest"``, ``"rank"``, ``"rating"`` (most stars)
+            or ``"fastest"``.
         since, until : datetime or date, optional
             When the image was requested; in the local time zone if the value has none. If `until`
             is a date, that day is included.
@@ -502,6 +513,9 @@ def _query(
     kind: str | None = None,
     favorite: bool | None = None,
     rating: int | None = None,
+    rank: int | None = None,
+    approval: str | None = None,
+    order: str = "newest",
     since: datetime | date | None = None,
     until: datetime | date | None = None,
 ) -> Query:
@@ -514,7 +528,17 @@ def _query(
     kind = plain_values.optional_text("kind", "The kind", kind)
     if kind not in KINDS:
         raise InvalidInputError("kind", f'kind must be "image" or "video"; got {kind!r}.')
+    rank = plain_values.reject_missing("rank", "rank", rank)
+    if rank is not None and (isinstance(rank, bool) or not isinstance(rank, int) or rank < 1):
+        raise InvalidInputError("rank", "rank must be a whole number above 0.")
+    for name, value, known in (("approval", approval, APPROVALS), ("order", order, ORDERS)):
+        if value not in known:
+            names = ", ".join(f'"{each}"' for each in known if each)
+            raise InvalidInputError(name, f"{name} must be one of {names}; got {value!r}.")
     return Query(
+        rank=rank,
+        approval=approval,
+        order=order,
         text=text,
         model=plain_values.optional_text("model", "The model", model),
         video=KINDS[kind],

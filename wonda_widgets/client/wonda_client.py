@@ -14,6 +14,7 @@ from ..api.jobs import AsyncJobs, Jobs
 from ..api.media import AsyncMedia, MediaLibrary
 from ..api.pricing import AsyncPricing, Pricing
 from ..api.publish import AsyncPublish, Publish
+from ..api.reviews import AsyncReviews, Reviews
 from ..api.videos import AsyncVideos, Videos
 from ..errors import InvalidInputError
 from ..errors.console_text import printable
@@ -64,7 +65,7 @@ class AsyncWonda:
 
     Attributes
     ----------
-    images, videos, publish, media, accounts, pricing, jobs, history
+    images, videos, publish, media, accounts, pricing, jobs, history, reviews
         The resources.
     is_sandbox : bool
         Whether the client uses a sandbox, in this process or another one.
@@ -129,6 +130,7 @@ class AsyncWonda:
         self.videos = AsyncVideos(core, self.capabilities, self.pricing)
         self.jobs = AsyncJobs(core)
         self.history = AsyncHistory(core, self.media, self.accounts)
+        self.reviews = AsyncReviews(core, self.history)
 
     @classmethod
     def sandbox(
@@ -331,6 +333,7 @@ class Wonda:
         self.pricing = Pricing(client.pricing)
         self.jobs = Jobs(client.jobs)
         self.history = History(client.history)
+        self.reviews = Reviews(client.reviews)
 
     def capabilities(self) -> Capabilities:
         """See `AsyncWonda.capabilities`."""

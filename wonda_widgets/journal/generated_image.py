@@ -39,6 +39,11 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rating : int
         1 to 5 stars; 0 for none.
     note : str
+    rank : int
+        The place in the latest review, from 1; 0 for none. See `Review`.
+    approval : str
+        The result of the latest review: ``"approved"``, ``"rejected"``, ``"divided"``, or empty for
+        none.
     job_id : str
     intent : str
         The ID of its entry in the journal.
@@ -65,6 +70,8 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     favorite: bool = False
     rating: int = 0
     note: str = ""
+    rank: int = 0
+    approval: str = ""
     job_id: str = ""
     intent: str = ""
     made_by: str = ""
@@ -116,6 +123,8 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             "favorite": self.favorite,
             "rating": self.rating,
             "note": self.note,
+            "rank": self.rank or None,
+            "approval": self.approval,
             "job_id": self.job_id,
         }
         varied = (*self.values.items(), *self.params.items())

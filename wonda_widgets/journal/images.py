@@ -6,6 +6,7 @@ prompt and note are in a full-text index (SQLite's FTS5, without a copy of the t
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -81,13 +82,22 @@ TEXTS_MIGRATION = """
 #: JSON of `GeneratedImage.values`, empty for none.
 VALUES_MIGRATION = "ALTER TABLE picture ADD COLUMN fills TEXT NOT NULL DEFAULT ''"
 
+#: The results of the latest review: the place in its ranking, and whether it was approved.
+REVIEW_MIGRATION = """
+    ALTER TABLE picture ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE picture ADD COLUMN approval TEXT NOT NULL DEFAULT ''
+    """
+
+#: What is read of an image.
+_COLUMNS = "request.*, favourite, rating, picture.note, fills, place, approval"
+
 #: An index without a copy of the texts needs the same terms again to delete a row.
 _INDEX = "INSERT INTO words (rowid, prompt, note)"
 _UNINDEX = "INSERT INTO words (words, rowid, prompt, note)"
 
 
 class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A user's favorite flag, rating and note for an image.
+    """A user's favorite flag, rating and note for an image, and the result of its latest review.
 
     Attributes
     ----------
@@ -95,11 +105,17 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rating : int
         1 to 5 stars; 0 for none.
     note : str
+    rank : int
+        From 1; 0 for none.
+    approval : str
+        ``"approved"``, ``"rejected"``, ``"divided"``, or empty for none.
     """
 
     favorite: bool = False
     rating: int = 0
     note: str = ""
+    rank: int = 0
+    approval: str = ""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +132,12 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     favorite : bool or None
     rating : int or None
         The minimum number of stars.
+    rank : int or None
+        The last place in the latest review.
+    approval : str or None
+        See `Marks`.
+    order : str
+        See `ORDERS`.
     since, until : float or None
         Seconds since 1970; `until` is exclusive.
     """
@@ -125,6 +147,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     video: bool | None = None
     favorite: bool | None = None
     rating: int | None = None
+    rank: int | None = None
+    approval: str | None = None
+    order: str = "newest"
     since: float | None = None
     until: float | None = None
 
@@ -221,8 +246,7 @@ class ImageIndex:
         # Python's garbage collector would cause pauses.
         def work(connection: sqlite3.Connection) -> list[GeneratedImage]:
             rows = connection.execute(
-                f"SELECT request.*, favourite, rating, picture.note, fills {condition}"
-                f" ORDER BY {_order(query)} LIMIT ? OFFSET ?",
+                f"SELECT {_COLUMNS} {condition} ORDER BY {_order(query)} LIMIT ? OFFSET ?",
                 (*values, limit, offset),
             )
             return [
@@ -257,7 +281,7 @@ class ImageIndex:
     def mark(self, intent: str, **marks: Any) -> Future[Marks | None]:
         """Change the marks of an image; the result is None if its entry was deleted."""
         # The tables of existing journals keep their original column names.
-        columns = {"favorite": "favourite"}
+        columns = {"favorite": "favourite", "rank": "place"}
         assignments = ", ".join(f"{columns.get(name, name)}=?" for name in marks)
 
         def work(connection: sqlite3.Connection) -> Marks | None:
@@ -293,6 +317,31 @@ class ImageIndex:
             },
             writes=False,
         )
+
+    def set_review_results(self, results: Mapping[str, Marks]) -> Future[None]:
+        """Record the rank and approval of images by intent; other marks are kept."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "UPDATE picture SET place=?, approval=? WHERE intent=?",
+                [(marks.rank, marks.approval, intent) for intent, marks in results.items()],
+            )
+
+        return self._database.run(work)
+
+    def by_intent(self, intents: list[str], client: str = "") -> Future[list[GeneratedImage]]:
+        """Read images by the IDs of their requests, in that order; unknown ones are left out."""
+
+        def work(connection: sqlite3.Connection) -> list[GeneratedImage]:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM picture JOIN request USING (intent)"  # noqa: S608
+                " WHERE intent IN (SELECT value FROM json_each(?))",
+                (json.dumps(intents),),
+            )
+            found = {row["intent"]: _image(read_row(row), row, client) for row in rows}
+            return [image for intent in intents if (image := found.get(intent)) is not None]
+
+        return self._database.run(work, writes=False)
 
     def recent_successes(
         self, base_url: str, kind: str, model: str | None
@@ -333,6 +382,8 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
         ("video", "(request.path='/video/generate')=?"),  # the request, wonda-api.md, section 5
         ("favorite", "favourite=?"),
         ("rating", "rating>=?"),
+        ("rank", "place BETWEEN 1 AND ?"),
+        ("approval", "approval=?"),
         ("since", "picture.asked_at>=?"),
         ("until", "picture.asked_at<?"),
     ):
@@ -352,9 +403,21 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
     return f"FROM {tables} WHERE {' AND '.join(conditions)}", tuple(values)
 
 
+#: ORDER BY of each order; images that are equal in it, newest first. IDs increase with the time of
+#: the request.
+ORDERS = {
+    "newest": "",
+    "oldest": "{id}",
+    "rank": "place=0, place",
+    "rating": "rating DESC",
+    "fastest": "told_at - request.asked_at",
+}
+
+
 def _order(query: Query) -> str:
-    """Return ORDER BY for newest first: IDs increase with the time of the request."""
-    return "words.rowid DESC" if match_expression(query.text) else "picture.id DESC"
+    row_id = "words.rowid" if match_expression(query.text) else "picture.id"
+    first = ORDERS[query.order].format(id=row_id)
+    return ", ".join(filter(None, [first, f"{row_id} DESC"]))
 
 
 def _image(entry: JournalEntry, row: sqlite3.Row, client: str) -> GeneratedImage | None:
@@ -383,4 +446,10 @@ def _read_values(text: str) -> dict[str, str]:
 
 
 def _marks(row: sqlite3.Row) -> Marks:
-    return Marks(favorite=bool(row["favourite"]), rating=int(row["rating"]), note=row["note"])
+    return Marks(
+        favorite=bool(row["favourite"]),
+        rating=int(row["rating"]),
+        note=row["note"],
+        rank=int(row["place"]),
+        approval=row["approval"],
+    )

@@ -35,6 +35,7 @@ from . import (
     location,
     memory_merge,
     pruning,
+    reviews,
     saved_plans,
     tables,
     trusted_time,
@@ -113,6 +114,7 @@ class Journal:
             self._database.report_no_path(problem)
         self.images = images.ImageIndex(self._database)
         self.saved_plans = saved_plans.SavedPlans(self._database)
+        self.reviews = reviews.Reviews(self._database)
         self.image_events = image_events.ImageEvents(self._database)
 
     def is_same_as(self, other: Journal) -> bool:

@@ -17,12 +17,19 @@ if TYPE_CHECKING:
     import sqlite3
 
 #: Tables and the columns that identify their rows.
-KEY_COLUMNS = {"request": "intent", "picture": "intent", "batch": "id", "status": "rowid"}
+KEY_COLUMNS = {
+    "request": "intent",
+    "picture": "intent",
+    "batch": "id",
+    "status": "rowid",
+    "review": "id",
+    "vote": "id",
+}
 
 #: States without a known outcome.
 OPEN_STATES = ("sending", "unknown")
 
-MARKS = ("favourite", "rating", "note")  # of an image
+MARKS = ("favourite", "rating", "note", "place", "approval")  # of an image
 
 
 class MemoryChanges:
@@ -46,8 +53,9 @@ class MemoryChanges:
     @staticmethod
     def merge(memory: sqlite3.Connection, file: sqlite3.Connection) -> None:
         """Write the changed rows into the file, within a transaction."""
-        for row in _changed_rows(memory, "batch"):
-            _replace(file, "batch", row)
+        for table in ("batch", "review", "vote"):
+            for row in _changed_rows(memory, table):
+                _replace(file, table, row)
         images = {
             row["intent"]: _merge_marks(row, memory, file)
             for row in _changed_rows(memory, "picture")

@@ -4,6 +4,7 @@
     status    each status that was reported for its job
     picture   more about requests for images, see `images`; `texts` and `words` for search
     batch     plans that were started, see `saved_plans`
+    review, vote   see `reviews`
     priced, cost   number and kind of deleted requests, see `budgets`
     reading   the last accepted reading of the clock, see `trusted_time`
 
@@ -12,7 +13,7 @@ Tables and columns must not be renamed, because existing files have these names.
 
 from __future__ import annotations
 
-from . import budgets, images, saved_plans, trusted_time
+from . import budgets, images, reviews, saved_plans, trusted_time
 from .schema import Schema
 from .search_terms import searchable
 
@@ -61,7 +62,7 @@ MIGRATIONS = (
     images.SEARCH_MIGRATION,
     images.TEXTS_MIGRATION,
     "ALTER TABLE request ADD COLUMN path TEXT NOT NULL DEFAULT ''",
-    images.VALUES_MIGRATION,
+    f"{images.VALUES_MIGRATION}; {images.REVIEW_MIGRATION}; {reviews.MIGRATION}",
 )
 
 SCHEMA = Schema(

@@ -84,6 +84,7 @@ MESSAGES = {
     "MediaPreview": {"save": SAVE},
     "ImagePreview": {"edit": EDIT, "animate": GENERATE, "large": None, "download": None},
     "VideoPanel": {"play": None, "video_piece": None, "unplayable": None},
+    "Review": dict.fromkeys(("next", "name", "vote", "undo", "look", "results")),
     "EditForm": {"apply": EDIT, "cancel": EDIT, "undo": EDIT, "redo": EDIT, "use": EDIT},
     "ImageGrid": {
         "window": None,

@@ -17,6 +17,7 @@ import { addKinds, panelKind } from "./panels/kinds";
 import { LabForm } from "./panels/lab";
 import { PromptForm } from "./panels/prompt_form";
 import { PublishForm } from "./panels/publish_form";
+import { Review } from "./panels/review";
 import { ScheduledPosts } from "./panels/scheduled_posts";
 import { StoryboardBar } from "./panels/storyboard_bar";
 import { Timeline } from "./panels/timeline";
@@ -37,6 +38,7 @@ addKinds({
   lab_form: { className: "wonda-lab-form", component: LabForm },
   prompt_form: { className: "wonda-form", component: PromptForm },
   publish_form: { className: "wonda-publish", component: PublishForm },
+  review: { className: "wonda-review", component: Review },
   scheduled_posts: { className: "wonda-scheduled", component: ScheduledPosts },
   storyboard_bar: { className: "wonda-storyboard-bar", component: StoryboardBar },
   timeline: { className: "wonda-timeline", component: Timeline },

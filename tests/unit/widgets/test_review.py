@@ -1,0 +1,302 @@
+"""`Review`: votes of several people on the same images, and their result."""
+
+import re
+
+import pytest
+from conftest import KEY, send
+
+import wonda_widgets as ww
+from wonda_widgets.reviewing import results
+
+SUBJECTS = ["sail", "kite", "harbor", "lighthouse"]
+
+
+@pytest.fixture
+def wonda(tmp_path, quick_polls):  # noqa: ARG001
+    with ww.Wonda.sandbox(seconds=0.02, journal=tmp_path / "journal.db") as client:
+        yield client
+
+
+@pytest.fixture
+def images(wonda):
+    matrix = wonda.images.matrix("A {subject}", {"subject": SUBJECTS}, "z-image", max_concurrency=4)
+    matrix.wait()
+    return matrix.images
+
+
+@pytest.fixture
+def person(settled):
+    """Makes people who vote in a panel as a browser does."""
+
+    def make(panel, visitor, name=""):
+        return Person(panel, visitor, name, settled)
+
+    return make
+
+
+class Person:
+    """A browser with a review."""
+
+    def __init__(self, panel, visitor, name, settled):
+        self.panel, self.who, self.settled = panel, {"visitor": visitor, "name": name}, settled
+        self.heard = []
+        real = panel.send
+
+        def hear(content, buffers=None):
+            self.heard.append((content, buffers))
+            real(content, buffers)
+
+        panel.send = hear
+        settled(lambda: panel.state != "loading")
+        self.do("next")
+
+    @property
+    def turns(self):
+        mine = [content for content, _ in self.heard if content["type"] == "turn"]
+        return [turn for turn in mine if turn["visitor"] == self.who["visitor"]]
+
+    @property
+    def turn(self):
+        return self.turns[-1]
+
+    def do(self, kind, **content):
+        before = len(self.turns)
+        send(self.panel, kind, **self.who, **content)
+        self.settled(lambda: len(self.turns) > before)
+
+    def vote(self, choice, images=None, **content):
+        self.do("vote", choice=choice, images=images or self.turn["images"], **content)
+
+    def prefer(self, order):
+        """Vote on each pair by an order of keys, best first."""
+        while self.turn["images"]:
+            left, right = self.turn["images"]
+            self.vote("left" if order.index(left) < order.index(right) else "right")
+
+
+def keys(images, *order):
+    return [image.intent for name in order for image in images if image.values["subject"] == name]
+
+
+def test_winner_is_the_one_that_people_prefer(panel, person, images):
+    review = panel(ww.Review, images, "Which one?")
+    order = keys(images, "kite", "harbor", "sail", "lighthouse")
+    assert review.winner is None
+    for number in range(6):
+        person(review, f"visitor {number}").prefer(order)
+    assert review.winner.values == {"subject": "kite"}
+    assert review.is_decided
+    assert review.agreement == 1.0
+    rows = review.ranking()
+    assert [row["subject"] for row in rows] == ["kite", "harbor", "sail", "lighthouse"]
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4]
+    assert all(row["low"] < row["score"] < row["high"] for row in rows)
+    assert (rows[0]["wins"], rows[0]["losses"]) == (18, 0)
+
+
+def test_few_votes_decide_nothing(panel, person, images, settled):
+    review = panel(ww.Review, images)
+    ana = person(review, "a")
+    ana.vote("left")
+    assert not review.is_decided
+    assert {row["best_rank"] for row in review.ranking()} == {1}
+    send(review, "results", visitor="a")
+    settled(lambda: [c for c, _ in ana.heard if c["type"] == "results"])
+    (result,) = [c for c, _ in ana.heard if c["type"] == "results"]
+    assert result["summary"] == (
+        "1 vote by 1 person: more votes are needed. 4 images may still be the best."
+    )
+
+
+def test_pairs_are_blind_and_each_is_asked_once(panel, person, images):
+    review = panel(ww.Review, images)
+    ana = person(review, "a")
+    seen = []
+    while ana.turn["images"]:
+        seen.append(frozenset(ana.turn["images"]))
+        ana.vote("equal")
+    assert len(set(seen)) == len(seen) == 6
+    assert ana.turn["done"] == ana.turn["asked"] == 6
+    shown = [content for content, _ in ana.heard if content["type"] in {"turn", "image"}]
+    text = repr(shown)
+    for word in (*SUBJECTS, "z-image", "A "):
+        assert word not in text
+
+
+def test_second_vote_on_a_pair_is_refused(panel, person, images):
+    review = panel(ww.Review, images)
+    ana = person(review, "a")
+    pair = ana.turn["images"]
+    ana.vote("left", pair)
+    ana.vote("right", pair[::-1])
+    assert review.error is None or "already voted" in review.error["title"]
+    assert len(review.votes()) == 1
+    assert ana.turn["done"] == 1
+
+
+def test_vote_is_undone_and_asked_again(panel, person, images):
+    review = panel(ww.Review, images)
+    ana = person(review, "a")
+    assert not ana.turn["can_undo"]
+    pair = ana.turn["images"]
+    ana.vote("left")
+    assert ana.turn["can_undo"]
+    ana.do("undo")
+    assert ana.turn["images"] == pair
+    assert review.votes() == []
+    assert review.winner is None
+    ana.do("undo")
+    assert ana.turn["done"] == 0
+
+
+def test_people_are_told_apart_and_keep_their_votes_when_they_give_a_name(panel, person, images):
+    review = panel(ww.Review, images)
+    ana, ben = person(review, "a"), person(review, "b")
+    ana.vote("left")
+    ben.vote("both bad")
+    ana.who["name"] = " Ana  B. "
+    ana.do("name")
+    assert ana.turn["done"] == 1
+    ana.vote("right")
+    assert [(row["person"], row["choice"]) for row in review.votes()] == [
+        ("Ana B.", "left"),
+        ("visitor:b", "both bad"),
+        ("Ana B.", "right"),
+    ]
+    again = person(review, "another browser", "ana b.")
+    assert again.turn["done"] == 2, "the name is the person"
+
+
+def test_review_continues_in_another_kernel(panel, person, images, tmp_path):
+    review = panel(ww.Review, images, "Which one?")
+    ana = person(review, "a")
+    ana.vote("left")
+    with ww.Wonda.sandbox(journal=tmp_path / "journal.db") as other:
+        images = other.history.search("")
+        same = panel(ww.Review, images, "Which one?", wonda=other)
+        assert person(same, "a").turn["done"] == 1
+        by_id = panel(ww.Review, review.id, wonda=other)
+        ben = person(by_id, "b")
+        ben.vote("right")
+        assert by_id.question == "Which one?"
+        assert panel(ww.Review, images, "Another question", wonda=other).votes() == []
+    assert len(review.votes()) == 2
+
+
+def test_rank_is_in_the_history(wonda, panel, person, images):
+    review = panel(ww.Review, images)
+    order = keys(images, "harbor", "kite", "sail", "lighthouse")
+    person(review, "a").prefer(order)
+    review.results()
+    found = wonda.history.search("", order="rank")
+    assert [image.values["subject"] for image in found] == ["harbor", "kite", "sail", "lighthouse"]
+    assert [image.rank for image in found] == [1, 2, 3, 4]
+    assert [image.rank for image in wonda.history.search("", rank=2, order="rank")] == [1, 2]
+    assert found[0].row()["rank"] == 1
+
+
+class TestApproval:
+    def test_each_image_is_approved_or_rejected_with_a_comment(self, panel, person, images, wonda):
+        review = panel(ww.Review, images, mode="approve")
+        ana, ben = person(review, "a", "Ana"), person(review, "b", "Ben")
+        for voter in (ana, ben):
+            while voter.turn["images"]:
+                (key,) = voter.turn["images"]
+                is_good = key in keys(images, "kite") or (
+                    voter is ana and key in keys(images, "sail")
+                )
+                voter.vote("approve" if is_good else "reject", comment="" if is_good else "Dull")
+        assert review.winner.values == {"subject": "kite"}
+        assert {row["subject"]: row["approval"] for row in review.ranking()} == {
+            "kite": "approved",
+            "sail": "divided",
+            "harbor": "rejected",
+            "lighthouse": "rejected",
+        }
+        assert review.agreement == 0.75
+        comments = {(row["person"], row["comment"]) for row in review.votes()}
+        assert ("Ben", "Dull") in comments
+        (approved,) = wonda.history.search("", approval="approved")
+        assert approved.values == {"subject": "kite"}
+
+    def test_pair_is_no_decision(self, panel, person, images):
+        review = panel(ww.Review, images, mode="approve")
+        ana = person(review, "a")
+        ana.vote("approve", keys(images, "kite", "sail"))
+        ana.vote("left", keys(images, "kite"))
+        assert review.votes() == []
+
+
+def test_images_are_sent_when_asked_for(panel, person, images, settled):
+    review = panel(ww.Review, images)
+    ana = person(review, "a")
+    send(review, "look", key=ana.turn["images"][0])
+    send(review, "look", key="no such")
+    settled(lambda: [c for c, buffers in ana.heard if c["type"] == "image" and buffers])
+    send(review, "results", visitor="a", has=[])
+    settled(lambda: len([c for c, _ in ana.heard if c["type"] == "thumb"]) == 4)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"choice": "left"},
+        {"choice": "left", "images": ["x", "y"]},
+        {"choice": "left", "images": "xy"},
+        {"choice": "steal", "images": "same"},
+        {"choice": ["left"], "images": [None, None]},
+        {"choice": "left", "images": ["x"] * 100},
+    ],
+)
+def test_hostile_votes_count_nothing(panel, person, images, settled, content):
+    review = panel(ww.Review, images)
+    ana = person(review, "a")
+    if content.get("images") == "same":
+        content = {**content, "images": [ana.turn["images"][0]] * 2}
+    receipt = review.receipt
+    send(review, "vote", visitor={"a": 1}, name=[1], **content)
+    settled(lambda: review.receipt > receipt)
+    assert review.votes() == []
+
+
+def test_long_names_and_comments_are_refused_or_cut(panel, person, images, settled):
+    review = panel(ww.Review, images, mode="approve")
+    ana = person(review, "a", "x" * 5_000)
+    ana.vote("approve", comment="y" * 2_000)
+    settled(lambda: review.error)
+    assert "more than 1,000 characters" in review.error["title"]
+    ana.vote("approve", comment=f"my key is {KEY}")
+    assert review.votes()[0]["comment"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (lambda images: ([images[0]],), "at least 2 different images"),
+        (lambda images: ([images[0], images[0]],), "at least 2 different images"),
+        (lambda _: ([],), "at least 2"),
+        (lambda images: (images * 100,), "up to 300 images, not 400"),
+        (lambda images: (images, "x" * 2_000), "question has more than 1,000"),
+        (lambda images: (images, 5), "question must be a string"),
+        (lambda _: ("no such review",), "not in the journal"),
+    ],
+)
+def test_odd_arguments_are_refused(panel, images, arguments, said):
+    with pytest.raises(ww.InvalidInputError, match=re.escape(said)):
+        panel(ww.Review, *arguments(images)).votes()
+
+
+def test_other_odd_arguments(panel, images):
+    with pytest.raises(TypeError, match="images"):
+        panel(ww.Review, 5)
+    with pytest.raises(TypeError, match="images or jobs"):
+        panel(ww.Review, [1, 2])
+    with pytest.raises(ww.InvalidInputError, match="mode must be"):
+        panel(ww.Review, images, mode="rank")
+    with pytest.raises(TypeError, match="Did you mean 'question'"):
+        panel(ww.Review, images, questin="x")
+
+
+def test_agreement_needs_two_people_on_the_same_pair():
+    assert results.agreement([]) is None

@@ -1,0 +1,199 @@
+// `Review`: a person decides between two images at a time, or about one, without their prompts.
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { readPerson, writePerson } from "../../logic/person";
+import { useMessages, usePanel } from "../../runtime/context";
+import { targetOf } from "../../runtime/dom";
+import { isPlain, useHotkeys } from "../../runtime/keys";
+import { AlertBox } from "../../ui/alert";
+import { Button } from "../../ui/button";
+import { Field } from "../../ui/field";
+import { useImages } from "./images";
+import { Results } from "./results";
+import type { ReviewTraits, Turn } from "./traits";
+
+export function Review() {
+  const panel = usePanel<ReviewTraits>();
+  const person = useSignal(readPerson());
+  const turn = useSignal<Turn | null>(null);
+  const isWaiting = useSignal(false); // for the kernel's answer to a vote
+  const comment = useSignal("");
+  const showsResults = useSignal(false);
+  const stage = useRef<HTMLDivElement>(null);
+  const images = useImages();
+  const isReady = panel.get("state") === "ready";
+  const isPair = panel.get("mode") === "compare";
+
+  const who = () => ({ visitor: person.peek().id, name: person.peek().name });
+  const ask = (more = false) => panel.send({ type: "next", ...who(), more });
+  useEffect(() => {
+    if (isReady) ask();
+  }, [isReady]);
+  useMessages((content) => {
+    if (content.type !== "turn" || content.visitor !== person.peek().id) return;
+    const before = turn.peek()?.images.join();
+    turn.value = content as unknown as Turn;
+    isWaiting.value = false;
+    if (before !== turn.peek()?.images.join()) comment.value = "";
+    images.request(turn.peek()?.images ?? []);
+  });
+
+  const { images: keys = [], done = 0, asked = 0, all = 0, can_undo = false } = turn.value ?? {};
+  const isDone = turn.value !== null && (done >= asked || !keys.length);
+  const canVote = isReady && !isDone && !isWaiting.value && keys.length > 0;
+  const vote = (choice: string) => {
+    if (!canVote) return;
+    isWaiting.value = true;
+    panel.send({ type: "vote", ...who(), choice, images: keys, comment: comment.peek() });
+    stage.current?.focus({ preventScroll: true });
+  };
+  const undo = () => {
+    if (!can_undo || isWaiting.peek()) return;
+    isWaiting.value = true;
+    panel.send({ type: "undo", ...who() });
+    stage.current?.focus({ preventScroll: true });
+  };
+  const choices = isPair ? PAIR_CHOICES : DECISIONS;
+  useHotkeys({
+    // Not while a name or comment is typed, and not for a button or a list that has the focus.
+    matches: (event) =>
+      isPlain(event) &&
+      !["INPUT", "TEXTAREA", "SELECT"].includes(targetOf(event).tagName) &&
+      (event.key === "Backspace" || choices.some(({ key }) => key === keyOf(event))),
+    act: (event) => {
+      if (event.key === "Backspace") undo();
+      else vote(choices.find(({ key }) => key === keyOf(event))?.choice ?? "");
+    },
+  });
+  return (
+    <>
+      <div class="wonda-review-head">
+        <h3>{panel.get("question") || (isPair ? "Which one is better?" : "Do you approve?")}</h3>
+        <span class="wonda-count" role="status">
+          {turn.value && (isDone ? `${done} decided` : `${done} of ${asked} decided`)}
+        </span>
+      </div>
+      <progress
+        class="wonda-review-progress"
+        max={Math.max(1, asked)}
+        value={Math.min(done, asked)}
+        aria-label="Progress"
+      />
+      <AlertBox />
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has another meaning */}
+      <div
+        ref={stage}
+        class="wonda-review-stage"
+        role="group"
+        aria-label={isPair ? "Two images" : "An image"}
+        tabIndex={-1}
+        data-count={keys.length}
+        hidden={isDone || !keys.length}
+      >
+        {keys.map((key, index) => (
+          <button
+            type="button"
+            key={key}
+            class="wonda-review-image"
+            aria-label={
+              isPair ? ["The left one is better", "The right one is better"][index] : "The image"
+            }
+            aria-disabled={!canVote || !isPair}
+            onClick={() => isPair && vote(index ? "right" : "left")}
+          >
+            <img src={images.url(key) || undefined} hidden={!images.url(key)} alt="" />
+            <span hidden={!!images.url(key)}>{images.reason(key) || "Loading the image…"}</span>
+          </button>
+        ))}
+      </div>
+      <div class="wonda-review-choices" hidden={isDone || !keys.length}>
+        {!isPair && (
+          <Field label="Comment (optional)">
+            {(control) => (
+              <input
+                {...control}
+                type="text"
+                class="wonda-input"
+                dir="auto"
+                maxLength={1000}
+                value={comment.value}
+                onInput={(event) => {
+                  comment.value = event.currentTarget.value;
+                }}
+              />
+            )}
+          </Field>
+        )}
+        <div class="wonda-buttons">
+          {choices.map(({ choice, label, hint }) => (
+            <Button key={choice} off={!canVote} onPress={() => vote(choice)}>
+              {label}{" "}
+              <span class="wonda-key" aria-hidden="true">
+                {hint}
+              </span>
+            </Button>
+          ))}
+        </div>
+      </div>
+      <div class="wonda-review-end" hidden={!isDone}>
+        <strong>Thank you. Your votes are recorded.</strong>
+        {done < all && (
+          <Button small onPress={() => ask(true)} hidden={done < asked}>
+            Compare more
+          </Button>
+        )}
+      </div>
+      <div class="wonda-review-foot">
+        <Field label="Your name (optional)">
+          {(control) => (
+            <input
+              {...control}
+              type="text"
+              class="wonda-input"
+              dir="auto"
+              maxLength={80}
+              value={person.value.name}
+              onChange={(event) => {
+                person.value = { ...person.peek(), name: event.currentTarget.value.trim() };
+                writePerson(person.peek());
+                panel.send({ type: "name", ...who() });
+              }}
+            />
+          )}
+        </Field>
+        <div class="wonda-buttons">
+          <Button small off={!can_undo || isWaiting.value} onPress={undo}>
+            Undo{" "}
+            <span class="wonda-key" aria-hidden="true">
+              ⌫
+            </span>
+          </Button>
+          <Button
+            small
+            pressed={showsResults.value}
+            onPress={() => {
+              showsResults.value = !showsResults.peek();
+            }}
+          >
+            Results
+          </Button>
+        </div>
+      </div>
+      {showsResults.value && <Results visitor={person.value.id} version={done} />}
+    </>
+  );
+}
+
+const PAIR_CHOICES = [
+  { choice: "left", label: "Left is better", hint: "←", key: "ArrowLeft" },
+  { choice: "equal", label: "Equal", hint: "↓", key: "ArrowDown" },
+  { choice: "both bad", label: "Both bad", hint: "X", key: "x" },
+  { choice: "right", label: "Right is better", hint: "→", key: "ArrowRight" },
+];
+const DECISIONS = [
+  { choice: "approve", label: "Approve", hint: "A", key: "a" },
+  { choice: "reject", label: "Reject", hint: "R", key: "r" },
+];
+
+const keyOf = ({ key }: KeyboardEvent) => (key.length === 1 ? key.toLowerCase() : key);

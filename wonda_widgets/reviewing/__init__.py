@@ -1,0 +1,1 @@
+"""Decide between images with several people: pairs, votes, and a ranking with its certainty."""

@@ -1,0 +1,435 @@
+"""`Review`: several people decide between images, blind, in pairs or one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from ..api import reviews
+from ..api.reviews import key_of
+from ..errors import InvalidInputError, WondaError
+from ..imaging import decode_threads
+from ..reviewing import pairing, results
+from ..utils import arguments, event_loop
+from ..utils.table_rows import spreadsheet_row
+from ._shared.frontend import view
+from ._shared.panel import Panel
+from ._shared.permissions import open_to_all
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..api.history import AsyncHistory
+    from ..api.reviews import Mode, ReviewResults
+    from ..client.wonda_client import AsyncWonda, Wonda
+    from ..jobs.job import Job
+    from ..journal.generated_image import GeneratedImage
+    from ..journal.reviews import SavedReview, Vote
+
+LARGE_PIXELS = 1200  # longest side of an image that is shown
+LARGE_MAX_BYTES = 500_000
+MAX_TITLE_LENGTH = 200  # characters
+MAX_ID_LENGTH = 80  # characters of a visitor's ID
+
+
+class Review(Panel):
+    """A review of images by several people, and its result.
+
+    Two images at a time are compared without their prompts, models and names. Each person sees the
+    pairs in another order, and each image equally often. Votes are in the journal, so the review
+    continues after a restart, and other kernels with the same images and question add to it.
+
+    Parameters
+    ----------
+    images : list of Image or Job, or str
+        At least two different images, or the `id` of a review.
+    question : str
+        What to decide, e.g. ``"Which one sells the lamp?"``.
+    mode : str
+        ``"compare"`` for pairs, or ``"approve"`` to approve or reject each image, with a comment.
+    wonda : Wonda or AsyncWonda, optional
+        By default, the client of the images.
+
+    Examples
+    --------
+    >>> review = ww.Review(lab.matrix.images, question="Which one sells the lamp?")
+    >>> review
+
+    In the next cell:
+
+    >>> review.winner
+    >>> votes = review.votes()  # for pandas.DataFrame(votes)
+    """
+
+    _panel = view("review")
+
+    question = traitlets.Unicode("").tag(sync=True)
+    mode = traitlets.Enum(reviews.MODES, "compare").tag(sync=True)
+    state = traitlets.Unicode("loading").tag(sync=True)
+    """``"loading"``, ``"ready"`` or ``"unavailable"``."""
+    count = traitlets.Int(0).tag(sync=True)
+    """The number of images."""
+
+    def __init__(
+        self,
+        images: Iterable[GeneratedImage | Job] | str,
+        question: str = "",
+        *,
+        mode: Mode = "compare",
+        wonda: Wonda | AsyncWonda | None = None,
+        **traits: Any,
+    ) -> None:
+        self._review: SavedReview | None = None
+        self._images: dict[str, GeneratedImage] = {}
+        reviews.check_text("question", "The question", question)
+        given: list[GeneratedImage | Job] = []
+        if not isinstance(images, str):
+            arguments.require_type(images, Iterable, "a list of images, or the ID of a review")
+            given = list(images)
+            reviews.check_images(given, mode)
+        super().__init__(wonda, given=given, question=question, mode=mode, **traits)
+        self._loading = event_loop.spawn(
+            self._open(images if isinstance(images, str) else given, question, mode)
+        )
+
+    async def _open(
+        self, images: list[GeneratedImage | Job] | str, question: str, mode: Mode
+    ) -> None:
+        try:
+            await self._load(images, question, mode)
+        except Exception as error:
+            self.state = "unavailable"
+            self._show_error(error)
+            raise
+        self.state = "ready"
+
+    async def _load(
+        self, images: list[GeneratedImage | Job] | str, question: str, mode: Mode
+    ) -> None:
+        api = self._client.reviews
+        if isinstance(images, str):
+            review = await api.find(images)
+            if review is None:
+                raise InvalidInputError(
+                    "review", "This review is not in the journal.", "Check its ID or link."
+                )
+            found = await api.images(review)
+        else:
+            found = await api.resolve(images, mode)
+            review = await api.open(found, question, mode)
+        self._review = review
+        self._images = {key_of(image): image for image in found}
+        with self.hold_sync():
+            self.question, self.mode, self.count = review.question, review.mode, len(found)
+
+    # ------------------------------------------------------------ for the next cell
+
+    @property
+    def id(self) -> str:
+        """The ID of the review, to open it in another kernel: ``ww.Review(id)``."""
+        return self._opened().id
+
+    def results(self) -> ReviewResults:
+        """Return votes, ranking, approvals and the agreement of the people."""
+        return event_loop.run_blocking(self._client.reviews.results(self._opened()))
+
+    def votes(self) -> list[dict[str, Any]]:
+        """Return each vote as a flat row, for ``pandas.DataFrame``.
+
+        Examples
+        --------
+        >>> rows = review.votes()
+        """
+        return [self._vote_row(vote) for vote in self.results().votes]
+
+    def ranking(self) -> list[dict[str, Any]]:
+        """Return each image as a flat row, best first, for ``pandas.DataFrame``.
+
+        ``score`` is the estimated share of votes that the image wins against an average one, and
+        ``low`` and ``high`` are its 95% interval. ``best_rank`` and ``worst_rank`` are the ranks
+        that the votes do not rule out.
+        """
+        found = self.results()
+        if found.ranking is None:
+            return [
+                {**image.row(), "approval": found.approvals.get(key, "")}
+                for key, image in self._images.items()
+            ]
+        rows = []
+        for each in found.ranking.images:
+            found_image = self._images.get(each.key)
+            image_row = found_image.row() if found_image is not None else {}
+            facts = {name: getattr(each, name) for name in each.__struct_fields__ if name != "key"}
+            rows.append({**image_row, **facts})
+        return rows
+
+    @property
+    def winner(self) -> GeneratedImage | None:
+        """The image in the first place, or the one with the most approvals; None without votes.
+
+        `is_decided` says whether the votes suffice.
+        """
+        found = self.results()
+        if not found.votes:
+            return None
+        if found.ranking is not None:
+            return self._images.get(found.ranking.images[0].key)
+        counts = results.approvals(found.votes)
+        best = max(
+            counts, key=lambda key: counts[key][results.APPROVE] - counts[key][results.REJECT]
+        )
+        return self._images.get(best)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the first image is better than each other one, with 95% confidence."""
+        ranking = self.results().ranking
+        return ranking is not None and ranking.is_decided
+
+    @property
+    def agreement(self) -> float | None:
+        """How often two people who saw the same images chose the same; None if no two did."""
+        return self.results().agreement
+
+    def _opened(self) -> SavedReview:
+        """Return the review; wait until it is opened."""
+        if self._review is None:
+            event_loop.run_blocking(self._wait_until_opened())
+        assert self._review is not None  # noqa: S101 - else an error was raised
+        return self._review
+
+    async def _wait_until_opened(self) -> None:
+        await event_loop.shield(asyncio.wrap_future(self._loading))
+
+    def _vote_row(self, vote: Vote) -> dict[str, Any]:
+        row: dict[str, Any] = {"person": vote.name or vote.person, "choice": vote.choice}
+        names = ("left", "right") if vote.other else ("image",)
+        for side, key in zip(names, (vote.subject, vote.other), strict=False):
+            image = self._images.get(key)
+            row[f"{side}_media_id"] = image.media.media_id if image else None
+            row[f"{side}_prompt"] = image.prompt if image else None
+        row["comment"] = vote.comment
+        row["at"] = datetime.fromtimestamp(vote.at, UTC)
+        return spreadsheet_row(row)
+
+    def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
+        return self._client.history, list(self._images.values())
+
+    def __repr__(self) -> str:
+        return f"<Review of {self.count} images>"
+
+    # ------------------------------------------------------------ one person
+
+    def _person(self, content: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the person's identity and name: a name identifies, else the browser does."""
+        name = " ".join(str(content.get("name") or "").split())[: reviews.MAX_TEXT_LENGTH]
+        visitor = str(content.get("visitor") or "")[:MAX_ID_LENGTH]
+        return (f"name:{name.casefold()}" if name else f"visitor:{visitor}"), name
+
+    @open_to_all
+    def _on_next(self, content: Mapping[str, Any]) -> None:
+        """Send a person what is to be decided next."""
+        self._start(self._send_next, content)
+
+    async def _send_next(self, content: Mapping[str, Any]) -> None:
+        review = self._review
+        if review is None:
+            return
+        person, _ = self._person(content)
+        votes = [vote for vote in await self._client.reviews.votes(review) if vote.person == person]
+        seen = {frozenset({vote.subject, vote.other}) - {""} for vote in votes}
+        turns = self._turns(review, person)
+        left = [turn for turn in turns if frozenset(turn) not in seen]
+        asked = pairing.pairs_to_ask(len(self._images)) if self.mode == "compare" else len(turns)
+        self.error = None
+        self.send(
+            {
+                "type": "turn",
+                "visitor": content.get("visitor"),
+                "images": left[0] if left else [],
+                "done": len(votes),
+                "asked": min(len(turns), max(asked, len(votes) if content.get("more") else 0)),
+                "all": len(turns),
+                "can_undo": bool(votes),
+            }
+        )
+
+    @open_to_all
+    def _on_name(self, content: Mapping[str, Any]) -> None:
+        """Give the votes that a person made without a name to the name."""
+        self._start(self._rename, content)
+
+    async def _rename(self, content: Mapping[str, Any]) -> None:
+        if self._review is None:
+            return
+        person, name = self._person(content)
+        if name:
+            unnamed, _ = self._person({**content, "name": ""})
+            await self._client.reviews.rename(self._review, unnamed, person, name)
+        await self._send_next(content)
+
+    def _turns(self, review: SavedReview, person: str) -> list[list[str]]:
+        """Return the images of each decision of a person, in the order for this person."""
+        keys = [key for key in review.images if key in self._images]
+        seed = f"{review.id}:{person}"
+        if self.mode == "compare":
+            return [[keys[left], keys[right]] for left, right in pairing.schedule(len(keys), seed)]
+        random.Random(seed).shuffle(keys)  # noqa: S311 - not for security
+        return [[key] for key in keys]
+
+    @open_to_all
+    def _on_vote(self, content: Mapping[str, Any]) -> None:
+        images = content.get("images")
+        keys = [str(key) for key in images] if isinstance(images, list) else []
+        self._start(self._vote, content, keys)
+
+    async def _vote(self, content: Mapping[str, Any], keys: list[str]) -> None:
+        if self._review is None or not 1 <= len(keys) <= 2:  # noqa: PLR2004 - one image or a pair
+            return
+        person, name = self._person(content)
+        try:
+            await self._client.reviews.vote(
+                self._review,
+                person,
+                str(content.get("choice")),
+                *keys,
+                name=name,
+                comment=str(content.get("comment") or ""),
+            )
+        finally:
+            await self._send_next(content)
+        await self._client.reviews.results(self._review)
+
+    @open_to_all
+    def _on_undo(self, content: Mapping[str, Any]) -> None:
+        self._start(self._undo, content)
+
+    async def _undo(self, content: Mapping[str, Any]) -> None:
+        if self._review is None:
+            return
+        person, _ = self._person(content)
+        api = self._client.reviews
+        own = [vote for vote in await api.votes(self._review) if vote.person == person]
+        if own:
+            await api.withdraw(self._review, person, own[-1].id)
+        await self._send_next(content)
+        await api.results(self._review)
+
+    # ------------------------------------------------------------ images and results
+
+    @open_to_all
+    def _on_look(self, content: Mapping[str, Any]) -> None:
+        image = self._images.get(str(content.get("key")))
+        if image is not None:
+            self._start(self._send_image, str(content.get("key")), image)
+
+    async def _send_image(self, key: str, image: GeneratedImage) -> None:
+        try:
+            data = await self._client.history.poster(image)
+            large = await decode_threads.run(_enlarged, data)
+        except WondaError as error:
+            self.send({"type": "image", "key": key, "reason": error.message})
+            return
+        self.send({"type": "image", "key": key, "mime": large.mime_type}, [large.data])
+
+    @open_to_all
+    def _on_results(self, content: Mapping[str, Any]) -> None:
+        self._start(self._send_results, content)
+
+    async def _send_results(self, content: Mapping[str, Any]) -> None:
+        if self._review is None:
+            return
+        found = await self._client.reviews.results(self._review)
+        rows = self._ranked_rows(found) if found.ranking else self._approval_rows(found)
+        self.send(
+            {
+                "type": "results",
+                "visitor": content.get("visitor"),
+                "rows": rows,
+                "summary": _summary(found),
+                "agreement": _agreement_text(found),
+            }
+        )
+        for row in rows:
+            image = self._images.get(row["key"])
+            if image is not None and row["key"] not in (content.get("has") or ()):
+                self._start(self._send_thumbnail, row["key"], image)
+
+    async def _send_thumbnail(self, key: str, image: GeneratedImage) -> None:
+        try:
+            data = await self._client.history.thumbnail(image)
+        except WondaError:
+            return
+        self.send({"type": "thumb", "key": key}, [data])
+
+    def _ranked_rows(self, found: ReviewResults) -> list[dict[str, Any]]:
+        assert found.ranking is not None  # noqa: S101 - checked by the caller
+        return [
+            {
+                **{name: getattr(each, name) for name in each.__struct_fields__},
+                "title": self._title(each.key),
+            }
+            for each in found.ranking.images
+        ]
+
+    def _approval_rows(self, found: ReviewResults) -> list[dict[str, Any]]:
+        names = _names(found.votes)
+        return [
+            {
+                "key": key,
+                "title": self._title(key),
+                "approval": found.approvals.get(key, ""),
+                "decisions": [
+                    {"name": names[vote.person], "choice": vote.choice, "comment": vote.comment}
+                    for vote in found.votes
+                    if vote.subject == key
+                ],
+            }
+            for key in self._images
+        ]
+
+    def _title(self, key: str) -> str:
+        image = self._images.get(key)
+        return image.prompt[:MAX_TITLE_LENGTH] if image else "Deleted from the journal"
+
+
+def _names(votes: list[Vote]) -> dict[str, str]:
+    """Return the name of each person; those without are numbered."""
+    people = dict.fromkeys(vote.person for vote in votes)
+    given = {vote.person: vote.name for vote in votes if vote.name}
+    return {
+        person: given.get(person) or f"Person {number}" for number, person in enumerate(people, 1)
+    }
+
+
+def _summary(found: ReviewResults) -> str:
+    """Return a sentence that says what is decided."""
+    if not found.votes:
+        return "No votes yet."
+    people = f"{found.people} {'person' if found.people == 1 else 'people'}"
+    votes = f"{len(found.votes)} vote{'' if len(found.votes) == 1 else 's'} by {people}"
+    if found.ranking is None:
+        approved = sum(value == "approved" for value in found.approvals.values())
+        return f"{votes}: {approved} approved."
+    if found.ranking.is_decided:
+        return f"{votes}: the first place is decided."
+    rivals = sum(each.best_rank == 1 for each in found.ranking.images)
+    return f"{votes}: more votes are needed. {rivals} images may still be the best."
+
+
+def _agreement_text(found: ReviewResults) -> str:
+    if found.agreement is None:
+        return ""
+    return f"Two people chose the same in {found.agreement:.0%} of the cases that both decided."
+
+
+def _enlarged(data: bytes) -> Any:
+    """Return a large copy of an original. Slow: run it in a thread."""
+    from ..imaging.preview import create_preview  # noqa: PLC0415 - Pillow is loaded when needed
+
+    return create_preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)

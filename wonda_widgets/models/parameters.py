@@ -183,6 +183,33 @@ def _format_number(number: float) -> str:
     return f"{number:,.4f}".rstrip("0").rstrip(".")
 
 
+_FLAGS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+
+
+def from_text(field: Field, text: str) -> Any:
+    """Return the value that a text stands for; the text itself if it stands for none.
+
+    ``"4"`` is a number for a number field, and ``"on"``, ``"true"`` and ``"yes"`` turn a flag on.
+    """
+    match field.kind:
+        case "choice":
+            return next((option for option in field.options if str(option) == text), text)
+        case "flag":
+            return _FLAGS.get(text.casefold(), text)
+        case "slider" | "number":
+            return _number(text)
+    return text
+
+
+def _number(text: str) -> int | float | str:
+    with contextlib.suppress(ValueError):
+        return int(text)
+    with contextlib.suppress(ValueError):
+        number = float(text)
+        return int(number) if number.is_integer() else number
+    return text
+
+
 def params_to_send(fields: list[Field], values: dict[str, Any]) -> dict[str, Any]:
     """Return the request's ``params``: each value or its default, without empty ones."""
     params = {field.name: values.get(field.name, field.default) for field in fields}

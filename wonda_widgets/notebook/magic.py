@@ -6,7 +6,8 @@
     A quiet harbor at dawn, long lens
 
 shows the progress and the image, and stores the job in the variable ``harbor``. Tab completes
-models, parameters and their values.
+models, parameters and their values. With ``-f``, ``{name}`` in the prompt is replaced by the
+notebook's variable.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ import keyword
 import os
 import re
 import shlex
+import string
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from ..client import selection
 from ..client.wonda_client import AsyncWonda, Wonda
 from ..errors import InvalidInputError, WondaError
 from ..http import credentials, organization
 from ..models import parameters, reference_limits
-from ..utils import event_loop, noninteractive
+from ..utils import event_loop, noninteractive, suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +39,15 @@ if TYPE_CHECKING:
     from ..models import Capabilities, GenerationModel
 
 NAME = "%%wonda"
-OPTIONS = {"-m": "model", "--model": "model", "-o": "output", "--output": "output"}
+FORMAT = "format"
+OPTIONS = {
+    "-m": "model",
+    "--model": "model",
+    "-o": "output",
+    "--output": "output",
+    "-f": FORMAT,
+    "--format": FORMAT,
+}
 DEFAULT_VARIABLE = "job"
 HELP_OPTIONS = {"-h", "--help"}
 
@@ -88,12 +98,12 @@ def run(shell: InteractiveShell, line: str, cell: str | None) -> None:
         raise UsageError(f"Write {NAME} with the prompt below it; see %wonda --help.")
     try:
         wonda = _client(shell.user_ns)
-        job, variable = _generate(wonda, line, cell, shell.user_ns)
+        job, variable, prompt = _generate(wonda, line, cell, shell.user_ns)
     except WondaError as error:
         # IPython prints a UsageError as one sentence, without a traceback.
         raise UsageError(str(error)) from None
     shell.user_ns[variable] = job
-    display(_output(wonda, job, cell.strip()))
+    display(_output(wonda, job, prompt))
     if noninteractive.is_unattended():  # output after the end of the cell is not saved
         with contextlib.suppress(WondaError):  # the panel shows the error
             job.wait()
@@ -121,10 +131,16 @@ def _is_client(value: object) -> TypeGuard[Wonda | AsyncWonda]:
     return isinstance(value, Wonda | AsyncWonda)
 
 
-def _generate(
-    wonda: AsyncWonda, line: str, cell: str, namespace: Mapping[str, Any]
-) -> tuple[Job, str]:
-    """Submit the request of a cell; return the job and the name of its variable."""
+class _Made(NamedTuple):
+    """A job, the name of its variable, and its prompt."""
+
+    job: Job
+    variable: str
+    prompt: str
+
+
+def _generate(wonda: AsyncWonda, line: str, cell: str, namespace: Mapping[str, Any]) -> _Made:
+    """Submit the request of a cell."""
     models = _models(wonda)
     options = parse_options(line)
     variable = options.pop("output", DEFAULT_VARIABLE)
@@ -136,6 +152,9 @@ def _generate(
         raise InvalidInputError(
             "output", f"{variable} is a client in this notebook.", "Choose another name after -o."
         )
+    prompt = cell.strip()
+    if options.pop(FORMAT, None) is not None:
+        prompt = fill_variables(prompt, namespace)
     model = _model(models, options.pop("model", None))
     fields = parameters.form_fields(model.params)
     params = {}
@@ -144,25 +163,52 @@ def _generate(
         if field is None:
             known = " ".join(_option(field.name) for field in fields) or "no parameters"
             raise InvalidInputError(name, f"{model.name} has no --{name}.", f"It accepts: {known}.")
-        params[field.name] = value = _value(field, text)
+        params[field.name] = value = parameters.from_text(field, text)
         problem = parameters.validation_message(field, value)
         if problem:
             raise InvalidInputError(name, problem)
-    request = wonda.images.generate(model=model.key, prompt=cell.strip(), params=params)
+    request = wonda.images.generate(model=model.key, prompt=prompt, params=params)
     job = event_loop.run_blocking(request, interrupt_hint="Check your Wonda library.")
-    return job, variable
+    return _Made(job, variable, prompt)
+
+
+def fill_variables(prompt: str, namespace: Mapping[str, Any]) -> str:
+    """Replace ``{name}`` by the notebook's variable, as `str.format` does.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such variable, or a brace is unmatched.
+    """
+    try:
+        return string.Formatter().vformat(prompt, (), namespace)
+    except KeyError as error:
+        name = str(error.args[0])
+        own = [known for known in namespace if not known.startswith("_")]
+        raise InvalidInputError(
+            "prompt",
+            f"There is no variable {name!r} in this notebook.",
+            suggestions.did_you_mean(name, own) or "Define it, or write {{ and }} for braces.",
+        ) from None
+    except (ValueError, IndexError, AttributeError, TypeError) as error:
+        raise InvalidInputError(
+            "prompt",
+            f"The variables of the prompt cannot be filled in: {error}.",
+            "Write {name} for a variable, and {{ and }} for braces.",
+        ) from None
 
 
 def _help(wonda: AsyncWonda) -> str:
     """Return the help text, with the available models and their parameters."""
     lines = [
-        f"{NAME} [-m MODEL] [-o NAME] [--PARAMETER VALUE ...]",
+        f"{NAME} [-m MODEL] [-o NAME] [-f] [--PARAMETER VALUE ...]",
         "PROMPT",
         "",
         "Generates an image, displays it, and stores the job in the variable NAME.",
         "",
         "  -m, --model MODEL    default: the first one below",
         f"  -o, --output NAME    variable for the job (default: {DEFAULT_VARIABLE})",
+        "  -f, --format         replace {name} in the prompt by the notebook's variable",
         "",
         f"The cell does not wait. In the next cell, write {DEFAULT_VARIABLE}.wait().media.",
         "",
@@ -216,6 +262,9 @@ def parse_options(line: str) -> dict[str, str]:
             raise InvalidInputError(
                 "line", f"{word!r} is not an option.", "Write the prompt below this line."
             )
+        if OPTIONS.get(name) == FORMAT and not equals:
+            options[FORMAT] = ""
+            continue
         if not equals:
             if not words or words[0].startswith("--"):
                 raise InvalidInputError("line", f"{name} has no value.", f"Write {name} VALUE.")
@@ -246,27 +295,6 @@ def _field(fields: list[parameters.Field], name: str) -> parameters.Field | None
 def _option(name: str) -> str:
     """Convert ``aspectRatio`` to ``--aspect-ratio``."""
     return "--" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", "-", name).lower()
-
-
-def _value(field: parameters.Field, text: str) -> Any:
-    match field.kind:
-        case "choice":
-            return next((option for option in field.options if str(option) == text), text)
-        case "flag":
-            return {"on": True, "true": True, "off": False, "false": False}.get(text.lower(), text)
-        case "slider" | "number":
-            return _number(text)
-    return text
-
-
-def _number(text: str) -> int | float | str:
-    """Parse a number; return the text unchanged if it is not a number. Integers become int."""
-    with contextlib.suppress(ValueError):
-        return int(text)
-    with contextlib.suppress(ValueError):
-        number = float(text)
-        return int(number) if number.is_integer() else number
-    return text
 
 
 # ---------------------------------------------------------------- completion
@@ -328,6 +356,6 @@ def completions(models: list[GenerationModel], line: str) -> list[str]:
         found = [str(option) for option in field.options]
         found += ["on", "off"] if field.kind == "flag" else []
     else:
-        found = ["--model", "--output", *(_option(field.name) for field in fields)]
+        found = ["--model", "--output", "--format", *(_option(field.name) for field in fields)]
         found = [option for option in found if option not in words]
     return [word for word in found if word.startswith(last)]

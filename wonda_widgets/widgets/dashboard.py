@@ -13,7 +13,7 @@ from ..journal.budgets import Budget, start_of_day
 from ..utils import event_loop, suggestions
 from ._parts.composite import Box, CompositePanel
 from ._parts.dashboard_bar import DashboardBar
-from ._shared.permissions import OWNER, SPECTATOR, VISITOR, Permission, Permissions
+from ._shared.permissions import OWNER, REVIEWER, SPECTATOR, VISITOR, Permission, Permissions
 from .compare import Compare
 from .gallery import Gallery
 from .prompt_form import KINDS
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..jobs.job import Job
     from ..journal.generated_image import GeneratedImage
     from ..models import Media, Snapshot
+    from ._parts.dashboard_bar import Hello
     from ._shared.panel import Panel
 
 MAX_EARLIER_IMAGES = 24  # of today, among which the visitor's own images are searched
@@ -39,6 +40,9 @@ ENVIRONMENT_PREFIX = "WONDA_DASHBOARD_"
 
 class Dashboard(CompositePanel):
     """A page with the studio, today's timeline and a gallery, which Voilà can serve.
+
+    With the link of a review (the button in its panel), the page shows only the review, whose
+    visitors can vote, but neither generate nor publish.
 
     Each visitor has their own kernel. Images that other users generated with the same journal are
     also shown; they can be opened and reused, but not marked. If a visitor reloads the page while a
@@ -58,12 +62,14 @@ class Dashboard(CompositePanel):
         canceled or settled, whatever a page sends). The default is ``"hidden"`` in presenter mode.
     budget : float, optional
         The maximum in US dollars that all visitors together may spend today.
+    review_only : bool, optional
+        Whether the page shows nothing but the reviews of such links.
     kind, prompt, model, params, caption
         Initial values; see `Studio`.
 
     Defaults come from ``WONDA_DASHBOARD_TITLE``, ``WONDA_DASHBOARD_PRESENTER`` (``1``),
-    ``WONDA_DASHBOARD_PUBLISH`` and ``WONDA_DASHBOARD_BUDGET_USD``, which
-    ``wonda-widgets demo --voila`` sets.
+    ``WONDA_DASHBOARD_PUBLISH``, ``WONDA_DASHBOARD_BUDGET_USD`` and ``WONDA_DASHBOARD_REVIEW_ONLY``
+    (``1``), which ``wonda-widgets demo --voila`` sets.
 
     Attributes
     ----------
@@ -85,6 +91,7 @@ class Dashboard(CompositePanel):
         presenter: bool | None = None,
         publish: str | None = None,
         budget: float | None = None,
+        review_only: bool | None = None,
         kind: str = "image",
         prompt: str = "",
         model: str | None = None,
@@ -106,13 +113,14 @@ class Dashboard(CompositePanel):
         self._budget = None if budget is None else Budget(budget)
         self._publish_mode = publish
         self._limit = OWNER  # of the presenter switch
+        self._is_review_only = False
         client, owned = selection.choose(wonda)
         common: dict[str, Any] = {"banner": False}
         here = entries.process_id(entries.this_process())
         self._visitor_processes = {here}  # of this visitor's kernels, including the earlier ones
-        self._bar = DashboardBar(
-            title, here, self._restore_session, self._set_presenter, presenter=presenter
-        )
+        if review_only is None:
+            review_only = _environment("REVIEW_ONLY") == "1"
+        self._bar = DashboardBar(title, here, self._greet, self._set_presenter, presenter=presenter)
         self.studio = Studio(
             client,
             kind=kind,
@@ -135,7 +143,10 @@ class Dashboard(CompositePanel):
             title, client, owned, rows, hidden=[self.compare], css_class="wonda-dashboard"
         )
         self._set_presenter(self._bar.presenter)
+        if review_only:
+            self._show_only_reviews()
         self._add_compare_action(self.gallery, self.compare)
+        self._add_review_action(self.gallery)
         self.gallery.add_action(
             "show",
             "Open in Studio",
@@ -190,7 +201,7 @@ class Dashboard(CompositePanel):
 
     def _refresh(self) -> None:
         """Update the page after another process has written to the journal."""
-        if not self._closed:
+        if not self._closed and not self._is_review_only:
             self.gallery.check_for_new_images()
             self.timeline.refresh_soon()
             self._update_spending()
@@ -240,6 +251,28 @@ class Dashboard(CompositePanel):
         except WondaError:  # the error is shown when an image is requested
             return
         self._bar.spending = f"about ${spent:.2f} of ${budget.usd:.2f} spent today"
+
+    # ------------------------------------------------------------ reviews
+
+    def _greet(self, hello: Hello) -> None:
+        if hello.review:
+            self._show_only_reviews()
+            self._open_review(hello.review)
+        elif not self._is_review_only:
+            self._restore_session(hello.processes, hello.draft)
+
+    def _show_only_reviews(self) -> None:
+        """Hide all but the title, and take every permission from the session, for good."""
+        self._is_review_only = True
+        self._hidden.update(id(row) for row in self._rows if row is not self._bar)
+        self._bar.is_review_only = True
+        self.grant(REVIEWER)
+
+    def _open_review(self, review_id: str) -> None:
+        from .review import Review  # noqa: PLC0415 - most visitors have no link
+
+        self.review = Review(review_id, wonda=self._client, banner=False)
+        self._reveal(self.review)
 
     # ------------------------------------------------------------ a reloaded page
 

@@ -68,6 +68,7 @@ class History(PublishForms):
         hidden = [self.compare, self.studio, self.publish_form]
         super().__init__("Wonda History", client, owned, [self.gallery, *hidden], hidden=hidden)
         self._add_compare_action(self.gallery, self.compare)
+        self._add_review_action(self.gallery)
         self.gallery.add_action(
             "form", "Use prompt…", lambda images: self._use_prompt(images[0]), permission=GENERATE
         )

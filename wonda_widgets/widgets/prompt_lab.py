@@ -132,6 +132,7 @@ class PromptLab(PublishForms):
         self.form.on_run(self._show_run)
         self.form.observe(lambda _: event_loop.call_soon(self._update_steering), "plan")
         self._add_compare_action(self.gallery, self.compare)
+        self._add_review_action(self.gallery)
         self._add_post_actions(self.gallery)
         self.gallery.on_images(self._enable_storyboard)
         self.gallery.add_action(

@@ -19,9 +19,10 @@ from ..utils import arguments, event_loop
 from ..utils.table_rows import spreadsheet_row
 from ._shared.frontend import view
 from ._shared.panel import Panel
-from ._shared.permissions import open_to_all
+from ._shared.permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
+    import concurrent.futures
     from collections.abc import Mapping
 
     from ..api.history import AsyncHistory
@@ -46,12 +47,14 @@ class Review(Panel):
 
     Parameters
     ----------
-    images : list of Image or Job, or str
-        At least two different images, or the `id` of a review.
+    images : list of Image or Job, or str, optional
+        At least two different images, or the `id` of a review; by default none, call `show` later.
     question : str
         What to decide, e.g. ``"Which one sells the lamp?"``.
     mode : str
         ``"compare"`` for pairs, or ``"approve"`` to approve or reject each image, with a comment.
+    setup : bool
+        Whether question and mode can be changed in the panel.
     wonda : Wonda or AsyncWonda, optional
         By default, the client of the images.
 
@@ -74,32 +77,59 @@ class Review(Panel):
     """``"loading"``, ``"ready"`` or ``"unavailable"``."""
     count = traitlets.Int(0).tag(sync=True)
     """The number of images."""
+    setup = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether question and mode can be changed in the panel."""
+    review_id = traitlets.Unicode("").tag(sync=True)
+    """For a link to the review."""
 
     def __init__(
         self,
-        images: Iterable[GeneratedImage | Job] | str,
+        images: Iterable[GeneratedImage | Job] | str = (),
         question: str = "",
         *,
         mode: Mode = "compare",
+        setup: bool = False,
         wonda: Wonda | AsyncWonda | None = None,
         **traits: Any,
     ) -> None:
         self._review: SavedReview | None = None
         self._images: dict[str, GeneratedImage] = {}
-        reviews.check_text("question", "The question", question)
-        given: list[GeneratedImage | Job] = []
-        if not isinstance(images, str):
-            arguments.require_type(images, Iterable, "a list of images, or the ID of a review")
-            given = list(images)
-            reviews.check_images(given, mode)
-        super().__init__(wonda, given=given, question=question, mode=mode, **traits)
-        self._loading = event_loop.spawn(
-            self._open(images if isinstance(images, str) else given, question, mode)
+        self._loading: concurrent.futures.Future[None] | None = None
+        given = _check(images, question, mode)
+        super().__init__(
+            wonda,
+            given=() if isinstance(given, str) else given,
+            question=question,
+            mode=mode,
+            setup=setup,
+            **traits,
         )
+        if given:
+            self._loading = event_loop.spawn(self._open(given, question, mode))
+
+    def show(
+        self,
+        images: Iterable[GeneratedImage | Job] | str,
+        question: str = "",
+        *,
+        mode: Mode = "compare",
+    ) -> None:
+        """Review other images; return immediately. Parameters as of the class.
+
+        Raises
+        ------
+        InvalidInputError
+        """
+        given = _check(images, question, mode)
+        if given:
+            self._review = None
+            self._loading = event_loop.spawn(self._open(given, question, mode))
 
     async def _open(
         self, images: list[GeneratedImage | Job] | str, question: str, mode: Mode
     ) -> None:
+        self.state = "loading"
+        self.error = None
         try:
             await self._load(images, question, mode)
         except Exception as error:
@@ -126,6 +156,7 @@ class Review(Panel):
         self._images = {key_of(image): image for image in found}
         with self.hold_sync():
             self.question, self.mode, self.count = review.question, review.mode, len(found)
+            self.review_id = review.id
 
     # ------------------------------------------------------------ for the next cell
 
@@ -198,13 +229,15 @@ class Review(Panel):
 
     def _opened(self) -> SavedReview:
         """Return the review; wait until it is opened."""
+        if self._review is None and self._loading is not None:
+            event_loop.run_blocking(self._wait_until_opened(self._loading))
         if self._review is None:
-            event_loop.run_blocking(self._wait_until_opened())
-        assert self._review is not None  # noqa: S101 - else an error was raised
+            raise InvalidInputError("images", "This review has no images.", "Call show first.")
         return self._review
 
-    async def _wait_until_opened(self) -> None:
-        await event_loop.shield(asyncio.wrap_future(self._loading))
+    @staticmethod
+    async def _wait_until_opened(loading: concurrent.futures.Future[None]) -> None:
+        await event_loop.shield(asyncio.wrap_future(loading))
 
     def _vote_row(self, vote: Vote) -> dict[str, Any]:
         row: dict[str, Any] = {"person": vote.name or vote.person, "choice": vote.choice}
@@ -222,6 +255,15 @@ class Review(Panel):
 
     def __repr__(self) -> str:
         return f"<Review of {self.count} images>"
+
+    @requires(Permission.GENERATE)
+    def _on_setup(self, content: Mapping[str, Any]) -> None:
+        """Ask another question, or decide in another way; that is another review."""
+        question, mode = content.get("question"), content.get("mode")
+        if self.setup and self._images and mode in reviews.MODES:
+            reviews.check_text("question", "The question", question)
+            images = list(self._images.values())
+            self._start(self._open, images, str(question).strip(), mode)
 
     # ------------------------------------------------------------ one person
 
@@ -396,6 +438,20 @@ class Review(Panel):
     def _title(self, key: str) -> str:
         image = self._images.get(key)
         return image.prompt[:MAX_TITLE_LENGTH] if image else "Deleted from the journal"
+
+
+def _check(
+    images: Iterable[GeneratedImage | Job] | str, question: str, mode: Mode
+) -> list[GeneratedImage | Job] | str:
+    """Check the arguments of a review, as far as that needs no waiting; an empty list is none."""
+    reviews.check_text("question", "The question", question)
+    if isinstance(images, str):
+        return images
+    arguments.require_type(images, Iterable, "a list of images, or the ID of a review")
+    given = list(images)
+    if given or not isinstance(images, tuple):
+        reviews.check_images(given, mode)
+    return given
 
 
 def _names(votes: list[Vote]) -> dict[str, str]:

@@ -85,7 +85,7 @@ def test_completion(line, found):
 )
 def test_numbers_are_kept_as_entered(text, value):
     seed = parameters.Field(name="seed", label="Seed", kind="number", whole=True)
-    found = magic._value(seed, text)
+    found = parameters.from_text(seed, text)
     assert (found, type(found)) == (value, type(value))
 
 
@@ -206,3 +206,42 @@ def test_completion_does_not_wait_for_a_slow_service(monkeypatch, settled):
         assert tab(wonda) == ["z-image"]
         assert tab(wonda) == ["z-image"]
         assert len(arrived) == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "filled"),
+    [
+        ("A {subject}, {{soft}}", "A red sail, {soft}"),
+        ("{lights[1]} at {size:.1f} m", "noon at 2.5 m"),
+        ("no variables", "no variables"),
+    ],
+)
+def test_variables_are_filled_in_with_the_option(prompt, filled):
+    namespace = {"subject": "red sail", "lights": ["dusk", "noon"], "size": 2.5}
+    assert magic.fill_variables(prompt, namespace) == filled
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("A {subjct}", "Did you mean 'subject'"),
+        ("A {nothing}", "no variable 'nothing'"),
+        ("A {subject", "cannot be filled in"),
+        ("A {}", "cannot be filled in"),
+        ("A {0}", "cannot be filled in"),
+        ("A {subject.nothing}", "cannot be filled in"),
+        ("A {subject[5]}", "cannot be filled in"),
+        ("A {subject:%%}", "cannot be filled in"),
+    ],
+)
+def test_odd_variables_are_explained(prompt, said):
+    with pytest.raises(ww.InvalidInputError, match=said):
+        magic.fill_variables(prompt, {"subject": "sea"})
+
+
+def test_format_is_an_option_without_a_value():
+    assert magic.parse_options("-f -m z-image") == {"format": "", "model": "z-image"}
+    assert magic.parse_options("--format --aspect-ratio 4:5") == {
+        "format": "",
+        "aspect-ratio": "4:5",
+    }

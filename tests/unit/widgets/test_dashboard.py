@@ -176,3 +176,65 @@ def test_unknown_kind_of_a_draft_is_ignored(wonda, opened, settled, kind):
     send(dashboard._bar, "hello", processes=[], draft={"kind": kind, "prompt": "A sail"})
     settled(lambda: dashboard.studio.prompt_form.prompt == "A sail")
     assert dashboard.studio.prompt_form.kind == "image"
+
+
+def review_of(wonda, count=3):
+    matrix = wonda.images.matrix(
+        "A {what}", {"what": ["sail", "kite", "pier"][:count]}, "z-image", max_concurrency=3
+    )
+    matrix.wait()
+    return wonda.reviews.open(matrix.images, "Which one?")
+
+
+def test_link_shows_only_its_review_and_allows_nothing_else(wonda, opened, settled):
+    review = review_of(wonda)
+    dashboard = opened(ww.Dashboard(wonda))
+    settled(lambda: dashboard.studio.prompt_form.state == "ready")
+    arrived = len(wonda.faults.arrived)
+    send(dashboard._bar, "hello", processes=["other"], draft={"prompt": "x"}, review=review.id)
+    settled(lambda: dashboard.review is not None and dashboard.review.state == "ready")
+    assert dashboard.children == [dashboard._bar, dashboard.review]
+    assert dashboard.review.question == "Which one?"
+    assert list(dashboard._permissions) == []
+    send(dashboard._bar, "present", on=False)
+    send(dashboard.studio.prompt_form, "submit", prompt="A sail", params={})
+    settled(lambda: dashboard.studio.prompt_form.error)
+    assert dashboard.studio.prompt_form.prompt == ""
+    assert list(dashboard._permissions) == []
+    assert {method for method, _ in wonda.faults.arrived[arrived:]} <= {"GET"}
+    send(dashboard.review, "vote", visitor="v", choice="left", images=review.images[:2])
+    while not wonda.reviews.votes(review):
+        pass  # it is being recorded
+
+
+def test_link_to_an_unknown_review_is_explained(wonda, opened, settled):
+    dashboard = opened(ww.Dashboard(wonda))
+    send(dashboard._bar, "hello", processes=[], draft={}, review="<b>no</b>")
+    settled(lambda: dashboard.review is not None and dashboard.review.error)
+    assert "not in the journal" in dashboard.review.error["title"]
+
+
+def test_page_for_reviews_shows_nothing_without_a_link(wonda, opened, settled, monkeypatch):
+    monkeypatch.setenv("WONDA_DASHBOARD_REVIEW_ONLY", "1")
+    dashboard = opened(ww.Dashboard(wonda))
+    assert dashboard.children == [dashboard._bar]
+    send(dashboard._bar, "hello", processes=["other"], draft={"prompt": "A sail"})
+    settled(lambda: dashboard._bar.receipt)
+    assert dashboard.children == [dashboard._bar]
+    assert list(dashboard._permissions) == []
+
+
+def test_selected_images_are_reviewed_with_a_question(wonda, opened, settled):
+    review_of(wonda)
+    dashboard = opened(ww.Dashboard(wonda))
+    settled(lambda: len(dashboard.gallery._items) == 3)
+    keys = [item.key for item in dashboard.gallery._items]
+    send(dashboard.gallery, "act", name="review", keys=keys)
+    settled(lambda: dashboard.review is not None and dashboard.review.state == "ready")
+    first = dashboard.review.review_id
+    send(dashboard.review, "setup", question="Which one sells?", mode="approve")
+    settled(lambda: dashboard.review.review_id != first)
+    assert (dashboard.review.question, dashboard.review.mode) == ("Which one sells?", "approve")
+    send(dashboard.review, "setup", question="x" * 2_000, mode="compare")
+    settled(lambda: dashboard.review.error)
+    assert dashboard.review.mode == "approve"

@@ -84,7 +84,10 @@ MESSAGES = {
     "MediaPreview": {"save": SAVE},
     "ImagePreview": {"edit": EDIT, "animate": GENERATE, "large": None, "download": None},
     "VideoPanel": {"play": None, "video_piece": None, "unplayable": None},
-    "Review": dict.fromkeys(("next", "name", "vote", "undo", "look", "results")),
+    "Review": {
+        "setup": GENERATE,
+        **dict.fromkeys(("next", "name", "vote", "undo", "look", "results")),
+    },
     "EditForm": {"apply": EDIT, "cancel": EDIT, "undo": EDIT, "redo": EDIT, "use": EDIT},
     "ImageGrid": {
         "window": None,
@@ -271,6 +274,7 @@ def dashboard(wonda, opened, settled):
         studio._show_scheduled()
         studio._carousel(made.gallery, images)
         made._show_comparison(made.gallery, made.compare, images)
+        made._show_review(made.gallery, images)
         made._reveal(LabForm(wonda, template="A {a}", values={"a": ["lake"]}))
 
     event_loop.run_blocking(on_loop(open_all))
@@ -279,6 +283,7 @@ def dashboard(wonda, opened, settled):
     settled(lambda: made.studio.carousel_form.accounts_state == "ready")
     settled(lambda: all(slide["facts"] for slide in made.studio.carousel_form.slides))
     settled(lambda: made.compare.shown)
+    settled(lambda: made.review.state == "ready")
     lab = next(each for each in made._panels if type(each).__name__ == "LabForm")
     settled(lambda: lab.state == "ready" and lab.plan.get("count"))
     return made
@@ -377,7 +382,7 @@ def test_refused_message_has_no_effect(session, dashboard, wonda, settled, tmp_p
     assert list(tmp_path.joinpath("server").iterdir()) == []
     assert len(wonda.publish.scheduled()) == 1
     assert wonda.publish.history()["publishes"] == []
-    assert refused == {"confirm": 3, "hidden": 38, "reviewer": 76}[session]
+    assert refused == {"confirm": 3, "hidden": 38, "reviewer": 77}[session]
     bases = {"Panel", "ImageGrid", "JobPanel", "PostingPanel", "PreflightPanel", "ReferencesPanel"}
     bases |= {
         "MediaPreview",

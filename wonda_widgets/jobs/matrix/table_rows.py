@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from .tables import Table
 
 _ID_SEPARATORS = re.compile(r"[\s,;]+")
-_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 def to_rows(
@@ -104,22 +103,10 @@ def _param(number: int, name: str, cell: Any, models: Sequence[GenerationModel])
 
 
 def _convert(field: parameters.Field, cell: Any) -> Any:
-    """Convert the text of a cell to a number or a flag; return anything else unchanged."""
-    if not isinstance(cell, str):
-        whole = isinstance(cell, float) and field.whole and cell.is_integer()
-        return int(cell) if whole else cell  # pandas stores a column with gaps as floats
-    match field.kind:
-        case "choice":
-            return next((option for option in field.options if str(option) == cell), cell)
-        case "flag":
-            return _FLAGS.get(cell.casefold(), cell)
-        case "slider" | "number":
-            try:
-                number = float(cell)
-            except ValueError:
-                return cell
-            return int(number) if number.is_integer() else number
-    return cell
+    """Return a cell with the type of a field; pandas stores whole numbers with gaps as floats."""
+    if isinstance(cell, str):
+        return parameters.from_text(field, cell)
+    return int(cell) if isinstance(cell, float) and field.whole and cell.is_integer() else cell
 
 
 def _check_columns(

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import traitlets
 
+from ...api.reviews import MAX_IMAGES, MIN_IMAGES
 from .._shared import notebook_snapshot
 from .._shared.frontend import view
 from .._shared.panel import Panel
+from .._shared.permissions import Permission
 from .._shared.static_fallback import StaticFallback
 from .storyboard_bar import StoryboardBar
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from .._shared.permissions import Permissions
     from ..compare import Compare
     from ..gallery import Gallery
+    from ..review import Review
 
 
 class Box(NamedTuple):
@@ -86,6 +89,8 @@ class CompositePanel(Panel):
     """
 
     _panel = view("composite")
+    review: Review | None = None
+    """The review of the images that were selected last; None before the first."""
 
     children: Any = traitlets.List().tag(sync=True, to_json=_to_json)
     """The visible rows: panels and boxes."""
@@ -176,6 +181,25 @@ class CompositePanel(Panel):
     ) -> None:
         compare.show(images)
         self._reveal(compare, back=gallery)
+
+    def _add_review_action(self, gallery: Gallery) -> None:
+        """Add a button to a gallery that lets people decide between its selected images."""
+        gallery.add_action(
+            "review",
+            "Review…",
+            partial(self._show_review, gallery),
+            min_images=MIN_IMAGES["compare"],
+            max_images=MAX_IMAGES,
+            permission=Permission.GENERATE,
+        )
+
+    def _show_review(self, gallery: Gallery, images: list[GeneratedImage]) -> None:
+        if self.review is None:
+            from ..review import Review  # noqa: PLC0415 - loaded when it is needed
+
+            self.review = Review(wonda=self._client, banner=False, setup=True)
+        self.review.show(images)
+        self._reveal(self.review, back=gallery)
 
     def _reveal(
         self, panel: Panel, *, before: Panel | None = None, back: Panel | None = None

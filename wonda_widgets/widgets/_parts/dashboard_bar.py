@@ -3,14 +3,14 @@
 A visitor who reloads the page gets a new kernel. The browser tab stores the processes of the
 visitor's earlier kernels and the text of the forms, and sends them to the new kernel:
 
-    browser ──hello (earlier processes, draft)──> kernel     once
+    browser ──hello (earlier processes, draft, review)──> kernel     once
     browser <──process, draft── kernel                       stored in the tab
     browser ──ping──> kernel ──pong──> browser               no pong: the session has ended
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import traitlets
 
@@ -23,7 +23,26 @@ if TYPE_CHECKING:
 
 MAX_TEXT_LENGTH = 10_000  # characters of each text in a draft
 MAX_PROCESSES = 50
+MAX_REVIEW_LENGTH = 100  # characters
 DRAFT_TEXTS = ("kind", "prompt", "model", "caption")
+
+
+class Hello(NamedTuple):
+    """What a page knows of its visitor.
+
+    Attributes
+    ----------
+    processes : list of str
+        The earlier kernels of the tab.
+    draft : dict
+        The text of the forms.
+    review : str
+        The ID in the page's link; empty without.
+    """
+
+    processes: list[str]
+    draft: dict[str, Any]
+    review: str = ""
 
 
 class DashboardBar(Panel):
@@ -35,7 +54,7 @@ class DashboardBar(Panel):
     process : str
         Identifies this kernel's process.
     on_hello : callable
-        Called once, on the package's loop, with the visitor's earlier processes and the draft.
+        Called once, on the package's loop, with what the page knows of the visitor.
     on_presenter : callable
         Called on the package's loop with whether presenter mode is on.
     """
@@ -48,6 +67,8 @@ class DashboardBar(Panel):
     presenter = traitlets.Bool(default_value=False).tag(sync=True)
     spending = traitlets.Unicode("").tag(sync=True)
     """The amount spent from the budget, as text; empty without a budget."""
+    is_review_only = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether the page shows nothing but reviews."""
     draft = traitlets.Dict().tag(sync=True)
     """The contents of the forms: ``kind``, ``prompt``, ``model``, ``params``, ``caption``."""
 
@@ -55,7 +76,7 @@ class DashboardBar(Panel):
         self,
         title: str,
         process: str,
-        on_hello: Callable[[list[str], dict[str, Any]], object],
+        on_hello: Callable[[Hello], object],
         on_presenter: Callable[[bool], object],
         **traits: Any,
     ) -> None:
@@ -72,8 +93,13 @@ class DashboardBar(Panel):
         processes, draft = content.get("processes"), content.get("draft")
         stored = processes if isinstance(processes, list) else []
         earlier = [each for each in stored if isinstance(each, str) and each != self.process]
+        review = content.get("review")
         self._hello_listener(
-            earlier[-MAX_PROCESSES:], _valid_draft(draft if isinstance(draft, dict) else {})
+            Hello(
+                earlier[-MAX_PROCESSES:],
+                _valid_draft(draft if isinstance(draft, dict) else {}),
+                review[:MAX_REVIEW_LENGTH] if isinstance(review, str) else "",
+            )
         )
 
     @open_to_all

@@ -12,6 +12,7 @@ interface Traits {
   process: string;
   presenter: boolean;
   spending: string;
+  is_review_only: boolean;
   draft: Record<string, unknown>;
 }
 
@@ -22,6 +23,7 @@ export function DashboardBar() {
   const panel = usePanel<Traits>();
   const title = panel.get("title");
   const isPresenter = panel.get("presenter");
+  const isReviewOnly = panel.get("is_review_only");
   useRestoredSession();
   useEffect(() => {
     if (isVoila()) document.title = title;
@@ -33,19 +35,20 @@ export function DashboardBar() {
       <span class="wonda-count" role="status">
         {panel.get("spending")}
       </span>
-      {isPresenter && !panel.allows("publish") && (
+      {isPresenter && !isReviewOnly && !panel.allows("publish") && (
         <span class="wonda-count">Presenter mode: publishing is hidden.</span>
       )}
       <Button
         small
         pressed={isPresenter}
+        hidden={isReviewOnly}
         title="Large type"
         onPress={() => panel.send({ type: "present", on: !isPresenter })}
       >
         Presenter mode
       </Button>
       {/* The heading of the panels below. */}
-      <h2 class="wonda-unseen">Make an image</h2>
+      <h2 class="wonda-unseen">{isReviewOnly ? "Review" : "Make an image"}</h2>
       <SessionEnded />
     </>
   );
@@ -56,7 +59,8 @@ function useRestoredSession(): void {
   const panel = usePanel<Traits>();
   useEffect(() => {
     const { processes, draft } = isVoila() ? readMemory() : { processes: [], draft: {} };
-    panel.send({ type: "hello", processes, draft });
+    const review = new URLSearchParams(location.search).get("review") ?? "";
+    panel.send({ type: "hello", processes, draft, review: isVoila() ? review : "" });
     if (!isVoila()) return;
     rememberProcess(panel.peek("process"));
     return panel.observe("draft", () => writeMemory({ draft: panel.peek("draft") }));

@@ -106,9 +106,11 @@ export function CopyButton({
   children,
   text,
   elementRef,
+  forMakers = true,
 }: {
   children: string;
   text: () => string;
+  forMakers?: boolean;
   elementRef?: Ref<HTMLButtonElement>;
 }) {
   const [copied, setCopied] = useState(false);
@@ -120,7 +122,7 @@ export function CopyButton({
   return (
     <Button
       small
-      forMakers
+      forMakers={forMakers}
       elementRef={elementRef}
       onPress={async (button) => setCopied(await copyText(text(), button))}
     >

@@ -1,14 +1,16 @@
 // `Review`: a person decides between two images at a time, or about one, without their prompts.
 
-import { useSignal } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { readPerson, writePerson } from "../../logic/person";
 import { useMessages, usePanel } from "../../runtime/context";
-import { targetOf } from "../../runtime/dom";
+import { isVoila, targetOf } from "../../runtime/dom";
+import { useDraftOf } from "../../runtime/draft";
 import { isPlain, useHotkeys } from "../../runtime/keys";
 import { AlertBox } from "../../ui/alert";
-import { Button } from "../../ui/button";
+import { Button, CloseButton, CopyButton } from "../../ui/button";
 import { Field } from "../../ui/field";
+import { Segments } from "../../ui/select";
 import { useImages } from "./images";
 import { Results } from "./results";
 import type { ReviewTraits, Turn } from "./traits";
@@ -27,9 +29,11 @@ export function Review() {
 
   const who = () => ({ visitor: person.peek().id, name: person.peek().name });
   const ask = (more = false) => panel.send({ type: "next", ...who(), more });
+  const reviewId = panel.get("review_id");
   useEffect(() => {
+    turn.value = null;
     if (isReady) ask();
-  }, [isReady]);
+  }, [isReady, reviewId]);
   useMessages((content) => {
     if (content.type !== "turn" || content.visitor !== person.peek().id) return;
     const before = turn.peek()?.images.join();
@@ -70,9 +74,11 @@ export function Review() {
     <>
       <div class="wonda-review-head">
         <h3>{panel.get("question") || (isPair ? "Which one is better?" : "Do you approve?")}</h3>
+        <span class="wonda-gap" />
         <span class="wonda-count" role="status">
           {turn.value && (isDone ? `${done} decided` : `${done} of ${asked} decided`)}
         </span>
+        <CloseButton />
       </div>
       <progress
         class="wonda-review-progress"
@@ -80,6 +86,7 @@ export function Review() {
         value={Math.min(done, asked)}
         aria-label="Progress"
       />
+      <Setup />
       <AlertBox />
       {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has another meaning */}
       <div
@@ -183,6 +190,60 @@ export function Review() {
       {showsResults.value && <Results visitor={person.value.id} version={done} />}
     </>
   );
+}
+
+/** Question and mode, and the link for others. */
+function Setup() {
+  const panel = usePanel<ReviewTraits>();
+  const mode = panel.get("mode");
+  const question = useDraftOf<HTMLInputElement>(
+    useComputed(() => panel.get("question")),
+    (text) => panel.send({ type: "setup", question: text, mode: panel.peek("mode") }),
+    { delay: 1200 },
+  );
+  const isHidden = !panel.get("setup") || !panel.allows("generate");
+  return (
+    <div class="wonda-review-setup" hidden={isHidden}>
+      <Field label="Question">
+        {(control) => (
+          <input
+            {...control}
+            {...question.control}
+            type="text"
+            class="wonda-input"
+            maxLength={300}
+            placeholder="Which one is better?"
+          />
+        )}
+      </Field>
+      <Segments
+        options={MODES}
+        value={mode}
+        aria-label="Mode"
+        onChange={(next) =>
+          panel.send({ type: "setup", question: panel.peek("question"), mode: next })
+        }
+      />
+      {isVoila() && (
+        <CopyButton forMakers={false} text={() => linkTo(panel.peek("review_id"))}>
+          Copy link for others
+        </CopyButton>
+      )}
+    </div>
+  );
+}
+
+const MODES = [
+  { value: "compare", label: "Pairs" },
+  { value: "approve", label: "Approve" },
+];
+
+/** The address of a page that shows only this review. */
+function linkTo(review: string): string {
+  const url = new URL(location.href);
+  url.search = new URLSearchParams({ review }).toString();
+  url.hash = "";
+  return url.href;
 }
 
 const PAIR_CHOICES = [

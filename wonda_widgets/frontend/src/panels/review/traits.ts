@@ -5,6 +5,8 @@ export interface ReviewTraits {
   mode: "compare" | "approve";
   state: "loading" | "ready" | "unavailable";
   count: number;
+  setup: boolean;
+  review_id: string;
 }
 
 /** What a person decides next. */

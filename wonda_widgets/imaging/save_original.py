@@ -1,7 +1,7 @@
 """Save an original with its prompt and parameters, without encoding its pixels again.
 
-The metadata goes into text chunks of a PNG or a comment segment of a JPEG. Files in other formats
-are not changed.
+The metadata goes into text chunks of a PNG, a comment segment of a JPEG, or the XMP chunk of a
+WebP file. Files in other formats are not changed. `saved_settings` reads it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import re
 import struct
 import zlib
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
@@ -17,17 +18,20 @@ from unicodedata import normalize
 from ..utils import graphemes, new_files, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER_END = 33  # text chunks may follow the signature and the IHDR chunk
 JPEG_START = b"\xff\xd8"
+SOFTWARE = "wonda_widgets"
+XMP_MARKER = "wonda:settings"  # the element with the metadata as JSON
 MAX_SEGMENT_BYTES = 65_533  # bytes in a JPEG segment
 RESERVED = re.compile(r"con|prn|aux|nul|com\w|lpt\w")  # Windows devices, with any extension
 #: Maximum length of the prompt in a file name, which has at most 255 bytes with a number.
 MAX_NAME_LENGTH = 48
 MAX_NAME_BYTES = 180
 _JOINERS = graphemes.ZERO_WIDTH_JOINER + graphemes.ZERO_WIDTH_NON_JOINER
+WEBP_XMP, WEBP_ALPHA = 0x04, 0x10  # flags of the extended header
 EXTENSIONS = {
     "PNG": ".png",
     "JPEG": ".jpg",
@@ -49,7 +53,7 @@ def metadata(made: Mapping[str, Any], job_id: str, media_id: str | None) -> dict
         "parameters": json.dumps(params, ensure_ascii=False) if params else "",
         "job id": job_id,
         "media id": media_id or "",
-        "Software": "wonda_widgets",
+        "Software": SOFTWARE,
     }
     return {name: text for name, text in found.items() if text}
 
@@ -64,7 +68,62 @@ def with_metadata(data: bytes, texts: Mapping[str, str]) -> bytes:
         if len(comment) <= MAX_SEGMENT_BYTES:
             segment = b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment
             return _inserted(data, _after_application_segments(data), segment)
+    if detect_format(data) == "WEBP":
+        return _webp_with_xmp(data, json.dumps(dict(texts), ensure_ascii=False))
     return data
+
+
+def _webp_with_xmp(data: bytes, text: str) -> bytes:
+    """Append an XMP chunk; a file that has one is not changed."""
+    chunks = list(_webp_chunks(data))
+    kinds = [kind for kind, _ in chunks]
+    if not chunks or b"XMP " in kinds:
+        return data
+    packet = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-'
+        'syntax-ns#"><rdf:Description rdf:about="" xmlns:wonda="https://wonda.sh/ns/">'
+        f"<{XMP_MARKER}>{escape(text)}</{XMP_MARKER}>"
+        "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    ).encode("utf-8", "replace")
+    if kinds[0] == b"VP8X":
+        head = chunks.pop(0)[1]
+        extended = bytes([head[0] | WEBP_XMP]) + head[1:]
+    else:
+        extended = _webp_header(*chunks[0])
+    body = b"".join(
+        _webp_chunk(kind, content)
+        for kind, content in [(b"VP8X", extended), *chunks, (b"XMP ", packet)]
+    )
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and content of each chunk of a complete file."""
+    at = 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if at + 8 + size > len(data):
+            return
+        yield data[at : at + 4], data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+
+
+def _webp_chunk(kind: bytes, content: bytes) -> bytes:
+    return kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+
+
+def _webp_header(kind: bytes, content: bytes) -> bytes:
+    """Return the extended header of an image with a single chunk, ``VP8`` or ``VP8L``."""
+    if kind == b"VP8L":
+        bits = int.from_bytes(content[1:5], "little")
+        width, height, alpha = bits & 0x3FFF, bits >> 14 & 0x3FFF, bits >> 28 & 1
+    else:  # the size follows a frame tag of 3 bytes and a start code of 3 bytes
+        width = (int.from_bytes(content[6:8], "little") & 0x3FFF) - 1
+        height = (int.from_bytes(content[8:10], "little") & 0x3FFF) - 1
+        alpha = 0
+    flags = WEBP_XMP | (WEBP_ALPHA if alpha else 0)
+    size = (width & 0xFFFFFF).to_bytes(3, "little") + (height & 0xFFFFFF).to_bytes(3, "little")
+    return bytes([flags, 0, 0, 0]) + size
 
 
 def _inserted(data: bytes, at: int, more: bytes) -> bytes:

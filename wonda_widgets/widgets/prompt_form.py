@@ -12,15 +12,18 @@ from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
 from ..journal import budgets
 from ..models import parameters, prompt_requirement, reference_limits, require_image
 from ..utils import event_loop, suggestions
-from ._shared import error_alerts, formatting
+from ._shared import error_alerts, formatting, saved_file
 from ._shared.frontend import view
 from ._shared.permissions import Permission, requires
 from ._shared.reference_images import ReferencesPanel
+from ._shared.saved_file import SavedFile
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
 
     from ..client.wonda_client import AsyncWonda, Wonda
+    from ..imaging.saved_settings import SavedSettings
     from ..jobs.job import Job
     from ..journal.budgets import Budget
     from ..journal.generated_image import GeneratedImage
@@ -32,7 +35,7 @@ KINDS = ("image", "video")
 PRICE_DELAY_SECONDS = 0.25
 
 
-class PromptForm(ReferencesPanel):
+class PromptForm(SavedFile, ReferencesPanel):
     """A form that requests an image or a video: prompt, model, parameters, price and `Generate`.
 
     Models and parameters come from the service (`GET /capabilities`). Ctrl+Enter (or Cmd+Enter) has
@@ -119,6 +122,39 @@ class PromptForm(ReferencesPanel):
         )
         event_loop.call_soon(self._load)
 
+    @classmethod
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        wonda: Wonda | AsyncWonda | None = None,
+        **options: Any,
+    ) -> PromptForm:
+        """Open a form with the prompt, model and parameters of a saved image.
+
+        Of a file from AUTOMATIC1111's web UI, only the prompt is used. The form says what the model
+        no longer accepts.
+
+        Parameters
+        ----------
+        path : str or path
+            A PNG, JPEG or WebP file that `Save`, `Download` or `history.export` wrote.
+        wonda, **options
+            As of the class.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be read, or does not say how it was generated.
+
+        Examples
+        --------
+        >>> form = ww.PromptForm.from_file("a-quiet-harbor-1f0c.png")
+        """
+        settings, name = saved_file.read_path(path)
+        form = cls(wonda, **options)
+        event_loop.call_soon(lambda: form._use_settings(settings, name))
+        return form
+
     @property
     def job(self) -> Job | None:
         """The latest job of this form; None before the first."""
@@ -146,6 +182,22 @@ class PromptForm(ReferencesPanel):
             self.params = (
                 parameters.params_to_send(found, image.params) if found else dict(image.params)
             )
+
+    def _use_settings(self, settings: SavedSettings, name: str) -> None:
+        if self.state == "loading":
+            self._after_loading = lambda: self._use_settings(settings, name)
+            return
+        self._remember("prompt", "kind", "model", "params")
+        found = next((key for key in self._choices if key[1] == settings.model), None)
+        choice = self._choices.get(found) if found else None
+        params, refused = saved_file.split_params(choice and choice.model, settings.params)
+        with self.hold_sync():
+            self.prompt = settings.prompt
+            if found and choice:
+                self.kind, self.model = found
+                self.params = choice.fitting(params)
+            model = choice.model.name if choice else ""
+            self.file_note = saved_file.note(name, settings, model, refused)
 
     def animate(self, media: Media, *, thumb: bytes = b"") -> None:
         """Prepare a video that starts with an image. Call this on the package's loop only.

@@ -71,6 +71,7 @@ MESSAGES = {
         "remove_reference": GENERATE,
         "retry_reference": GENERATE,
     },
+    "SavedFile": {"saved_file": GENERATE, "undo_file": GENERATE},
     "PromptForm": {"reload": GENERATE, "submit": GENERATE, "dismiss_unknown": GENERATE},
     "LabForm": {
         "reload": GENERATE,
@@ -382,8 +383,16 @@ def test_refused_message_has_no_effect(session, dashboard, wonda, settled, tmp_p
     assert list(tmp_path.joinpath("server").iterdir()) == []
     assert len(wonda.publish.scheduled()) == 1
     assert wonda.publish.history()["publishes"] == []
-    assert refused == {"confirm": 3, "hidden": 38, "reviewer": 77}[session]
-    bases = {"Panel", "ImageGrid", "JobPanel", "PostingPanel", "PreflightPanel", "ReferencesPanel"}
+    assert refused == {"confirm": 3, "hidden": 38, "reviewer": 81}[session]
+    bases = {
+        "Panel",
+        "ImageGrid",
+        "JobPanel",
+        "PostingPanel",
+        "PreflightPanel",
+        "ReferencesPanel",
+        "SavedFile",
+    }
     bases |= {
         "MediaPreview",
         "VideoPanel",

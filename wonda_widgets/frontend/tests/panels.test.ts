@@ -233,6 +233,7 @@ const FORM = {
   references: [],
   reference_thumbs: {},
   references_message: "",
+  file_note: "",
 };
 
 test("Generate sends what is typed, also before the pause is over", async () => {

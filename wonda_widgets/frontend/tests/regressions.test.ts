@@ -206,6 +206,7 @@ const FORM = {
   references: [],
   reference_thumbs: {},
   references_message: "",
+  file_note: "",
 };
 
 test("an error moves the focus to its own field, not to another invalid one", async () => {
@@ -261,6 +262,7 @@ const LAB = {
   references: [],
   reference_thumbs: {},
   references_message: "",
+  file_note: "",
   placeholders: ["x"],
   values: { x: ["a"] },
   kind: "image",

@@ -16,10 +16,11 @@ from ...jobs.matrix.matrix import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, Matrix
 from ...jobs.matrix.plan_budget import check_amount
 from ...models import Media, parameters, reference_limits
 from ...utils import event_loop, plain_values
-from .._shared import error_alerts, formatting, plan_summary
+from .._shared import error_alerts, formatting, plan_summary, saved_file
 from .._shared.frontend import view
 from .._shared.permissions import Permission, requires
 from .._shared.reference_images import ReferencesPanel
+from .._shared.saved_file import SavedFile
 from ..prompt_form import KINDS, PRICE_DELAY_SECONDS, shown
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from ...api.generations import Templates
     from ...client.wonda_client import AsyncWonda, Wonda
+    from ...imaging.saved_settings import SavedSettings
     from ...jobs.matrix.planning import Plan
     from ...models import GenerationModel
 
@@ -48,7 +50,7 @@ FORM_TRAITS = (
 SEEN = ("action", "count", "usd", "run")
 
 
-class LabForm(ReferencesPanel):
+class LabForm(SavedFile, ReferencesPanel):
     """A form that plans images or videos from a prompt template and its values, and runs the plan.
 
     Parameters
@@ -359,6 +361,23 @@ class LabForm(ReferencesPanel):
             key=lambda key: math.inf if limits[key] is None else limits[key] or 0,
             default="",
         )
+
+    # ------------------------------------------------------------ a saved file
+
+    def _use_settings(self, settings: SavedSettings, name: str) -> None:
+        """Fill the form; a template that was typed is kept beside that of the file."""
+        self._remember("kind", "templates", "models", "params")
+        found = next((key for key in self._offered if key[1] == settings.model), None)
+        model = self._offered[found] if found else None
+        params, refused = saved_file.split_params(model, settings.params)
+        typed = [each for each in self.templates if each.get("text", "").strip()]
+        with self.hold_sync():
+            new = {"name": "", "text": templates.literal(settings.prompt)}
+            self.templates = [*(each for each in typed if each["text"] != new["text"]), new]
+            if found:
+                self.kind, self.models = found[0], [found[1]]
+                self.params = {**self.params, **{key: [value] for key, value in params.items()}}
+            self.file_note = saved_file.note(name, settings, model.name if model else "", refused)
 
     # ------------------------------------------------------------ the table
 

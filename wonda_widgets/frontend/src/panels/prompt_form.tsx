@@ -16,9 +16,16 @@ import { Field } from "../ui/field";
 import { KindChoice } from "../ui/kind_choice";
 import { Parameter } from "../ui/parameter";
 import { References, type ReferenceTraits } from "../ui/references";
+import {
+  ChooseSavedFile,
+  DropSavedFile,
+  SavedFileNote,
+  type SavedFileTraits,
+  useSavedFile,
+} from "../ui/saved_file";
 import { Select } from "../ui/select";
 
-interface Traits extends ReferenceTraits {
+interface Traits extends ReferenceTraits, SavedFileTraits {
   prompt: string;
   models: ModelSpec[];
   kind: "image" | "video";
@@ -48,6 +55,7 @@ export function PromptForm() {
     isRetyped.value = false;
   });
   const delivery = useDelivery();
+  const file = useSavedFile();
   const readers = useRef(new Map<string, () => unknown>());
   const latest = useRef<Record<string, string>>({}); // the model that was selected, by kind
   const typed = useRef<Record<string, unknown>>({}); // also of models that were selected before
@@ -138,22 +146,26 @@ export function PromptForm() {
         name="prompt"
         label={needsPrompt ? "Prompt" : "Prompt (optional)"}
         invalid={place === "prompt" && !isRetyped.value}
+        aside={<ChooseSavedFile file={file} />}
       >
         {(control) => (
-          <textarea
-            {...control}
-            {...prompt.control}
-            class="wonda-input"
-            rows={4}
-            placeholder={
-              needsPrompt
-                ? PLACEHOLDERS[kind]
-                : "This model uses a reference image; no prompt is needed"
-            }
-          />
+          <DropSavedFile file={file}>
+            <textarea
+              {...control}
+              {...prompt.control}
+              class="wonda-input"
+              rows={4}
+              placeholder={
+                needsPrompt
+                  ? PLACEHOLDERS[kind]
+                  : "This model uses a reference image; no prompt is needed"
+              }
+            />
+          </DropSavedFile>
         )}
       </Field>
       {alertAt("prompt")}
+      <SavedFileNote file={file} />
       <Field
         name="model"
         label="Model"

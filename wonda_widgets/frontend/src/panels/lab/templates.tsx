@@ -7,6 +7,7 @@ import { useDraftOf } from "../../runtime/draft";
 import { useFocusLater } from "../../runtime/focus";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
+import { ChooseSavedFile, DropSavedFile, SavedFileNote, useSavedFile } from "../../ui/saved_file";
 import { TemplateInput } from "./template_input";
 import type { LabTraits, Template } from "./traits";
 
@@ -25,6 +26,7 @@ interface Props {
 export function Templates({ error, register, onUnsent }: Props) {
   const panel = usePanel<LabTraits>();
   const box = useRef<HTMLDivElement>(null);
+  const file = useSavedFile();
   const adder = useRef<HTMLButtonElement>(null);
   const focusLater = useFocusLater();
   const templates = panel.get("templates");
@@ -37,24 +39,27 @@ export function Templates({ error, register, onUnsent }: Props) {
     });
   return (
     <div class="wonda-templates" ref={box}>
-      {templates.map((template, place) => (
-        <TemplateField
-          key={place}
-          place={place}
-          isOnly={templates.length === 1}
-          help={place === 0 ? HELP : ""}
-          error={place === templates.length - 1 ? error : ""}
-          register={register(`template ${place}`)}
-          onUnsent={(isUnsent) => onUnsent(place, isUnsent)}
-          onChange={(changes) => change(place, changes)}
-          onRemove={() => {
-            // Not a text area: while it has the focus, its text does not follow the trait.
-            focusLater(() => adder.current);
-            panel.set({ templates: panel.peek("templates").filter((_, at) => at !== place) });
-          }}
-          template={template}
-        />
-      ))}
+      <DropSavedFile file={file}>
+        {templates.map((template, place) => (
+          <TemplateField
+            key={place}
+            place={place}
+            isOnly={templates.length === 1}
+            help={place === 0 ? HELP : ""}
+            error={place === templates.length - 1 ? error : ""}
+            register={register(`template ${place}`)}
+            onUnsent={(isUnsent) => onUnsent(place, isUnsent)}
+            onChange={(changes) => change(place, changes)}
+            onRemove={() => {
+              // Not a text area: while it has the focus, its text does not follow the trait.
+              focusLater(() => adder.current);
+              panel.set({ templates: panel.peek("templates").filter((_, at) => at !== place) });
+            }}
+            template={template}
+          />
+        ))}
+      </DropSavedFile>
+      <SavedFileNote file={file} />
       <div class="wonda-buttons">
         <Button
           small
@@ -68,6 +73,7 @@ export function Templates({ error, register, onUnsent }: Props) {
         >
           Add template
         </Button>
+        <ChooseSavedFile file={file} />
       </div>
     </div>
   );

@@ -3,6 +3,7 @@
 import type { ModelSpec } from "../../logic/parameter";
 import type { Alert } from "../../runtime/panel";
 import type { ReferenceTraits } from "../../ui/references";
+import type { SavedFileTraits } from "../../ui/saved_file";
 
 /** A plan with its price. */
 export interface Plan {
@@ -37,7 +38,7 @@ export interface Template {
   text: string;
 }
 
-export interface LabTraits extends ReferenceTraits {
+export interface LabTraits extends ReferenceTraits, SavedFileTraits {
   kind: "image" | "video";
   templates: Template[];
   table: TableView;

@@ -263,6 +263,21 @@ class AsyncHistory:
     # ------------------------------------------------------------ timelines
 
     @on_package_loop
+    async def refresh(self, images: Iterable[GeneratedImage]) -> list[GeneratedImage]:
+        """Return the images with their current marks and review results from the journal."""
+        some = _images(images)
+        self._core.transport.check_open()
+        marks = await asyncio.wrap_future(
+            self._core.journal.images.marks([image.intent for image in some if image.intent])
+        )
+        return [
+            msgspec.structs.replace(image, **msgspec.structs.asdict(marks[image.intent]))
+            if image.intent in marks
+            else image
+            for image in some
+        ]
+
+    @on_package_loop
     async def timeline(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
         """Give the history of each image: its request, statuses, edits and posts.
 
@@ -477,6 +492,7 @@ class History(Blocking[AsyncHistory]):
     models = blocking(AsyncHistory.models)
     of = blocking(AsyncHistory.of)
     mark = blocking(AsyncHistory.mark)
+    refresh = blocking(AsyncHistory.refresh)
     timeline = blocking(AsyncHistory.timeline)
     storyboard = blocking(AsyncHistory.storyboard)
     edited = blocking(AsyncHistory.edited)

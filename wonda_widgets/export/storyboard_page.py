@@ -152,6 +152,7 @@ class _TemplateData:
             "is_posted": timeline.is_posted,
             "params": [self._param(name, value) for name, value in params],
             "rating": min(5, max(0, image.rating)),
+            "review": _review_text(image.rank, image.approval),
             "favorite": image.favorite,
             "note": self._text(image.note),
             "requested_at": timeline.requested_at and self._local(timeline.requested_at),
@@ -276,3 +277,8 @@ def _duration(seconds: float) -> str:
     if seconds < TENTHS_BELOW_SECONDS:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
     return format_duration(round(seconds))
+
+
+def _review_text(rank: int, approval: str) -> str:
+    """Return the result of the latest review: ``"Rank 1, approved"``; empty without."""
+    return ", ".join(filter(None, [f"Rank {rank}" if rank else "", approval])).capitalize()

@@ -18,6 +18,7 @@ from ..imaging import decode_threads
 from ..jobs.matrix.cells import total_price
 from ..jobs.matrix.matrix import Matrix
 from ..journal.generated_image import GeneratedImage
+from ..journal.images import ORDERS
 from ..models import facts
 from ..utils import event_loop
 from ._shared import error_alerts, formatting, gallery_items
@@ -45,7 +46,8 @@ SEARCH_TRAITS = ("text", "kind", "model", "since", "until")
 #: Traits that the browser sets; the search text is sent as a message instead.
 BROWSER_TRAITS = (
     *("arrangement", "grid_rows", "grid_columns", "group_by"),
-    *("filters", "favorites", "rating", *SEARCH_TRAITS[1:], "notify"),
+    *("filters", "favorites", "rating", "rank", "approval", "order"),
+    *(*SEARCH_TRAITS[1:], "notify"),
 )
 #: Traits that change only which of the items are where.
 ARRANGING = ["arrangement", "grid_rows", "grid_columns", "group_by", "filters"]
@@ -159,10 +161,9 @@ class Gallery(ImageGrid):
         self.observe(lambda _: event_loop.call_soon(self._arrange), ARRANGING)
         self.observe(
             lambda _: event_loop.call_soon(self._apply_filters),
-            ["favorites", "rating", *SEARCH_TRAITS],
+            ["favorites", "rating", "rank", "approval", "order", *SEARCH_TRAITS],
         )
-        if self.searches:
-            self._subscriptions.append(self._client.history.watch(self._refresh_soon))
+        self._subscriptions.append(self._client.history.watch(self._refresh_soon))
         event_loop.call_soon(lambda: self._show_source(source))
 
     def _show_source(self, source: list[GeneratedImage | Job] | Matrix | None) -> None:
@@ -280,7 +281,8 @@ class Gallery(ImageGrid):
         with self.hold_sync():
             self.filters = {}
             self.favorites = False
-            self.rating = 0
+            self.rating = self.rank = 0
+            self.approval = ""
             self.text = self.kind = self.model = self.since = self.until = ""
 
     def _apply_filters(self) -> None:
@@ -288,6 +290,19 @@ class Gallery(ImageGrid):
         if self.searches:
             self._search()
         else:
+            self._arrange()
+        if self.order == "price":
+            self._start(self._load_prices)
+
+    async def _load_prices(self) -> None:
+        """Fetch the prices of the images that have none, then sort again."""
+        for item in list(self._items):
+            image = item.image
+            if item.usd is None and image is not None and image.model:
+                pricing = self._client.pricing
+                price = await pricing.cached_estimate(model=image.model, params=image.params)
+                item.usd = price.usd if price is not None else None
+        if self.order == "price":
             self._arrange()
 
     def _search(self) -> None:
@@ -302,6 +317,9 @@ class Gallery(ImageGrid):
             "kind": self.kind or None,
             "favorite": self.favorites or None,
             "rating": self.rating or None,
+            "rank": self.rank or None,
+            "approval": self.approval or None,
+            "order": self.order if self.order in ORDERS else "newest",
             "since": _parse_day("since", self.since),
             "until": _parse_day("until", self.until),
         }
@@ -330,6 +348,8 @@ class Gallery(ImageGrid):
             count = await self._client.history.count(text, **filters)
         with self.hold_sync():
             self._set_results(images)
+            if self.order == "price":
+                self._start(self._load_prices)
             self.has_more = False
             self.note = (
                 f"Showing the newest {MAX_RESULTS:,} of {count:,} results. Narrow the search to "
@@ -339,15 +359,28 @@ class Gallery(ImageGrid):
             )
 
     def _refresh_soon(self) -> None:
-        """Search once for several new images in quick succession."""
+        """Search, or read the marks, once for several changes in quick succession."""
         if not self._refresh_pending and not self._closed:
             self._refresh_pending = True
             asyncio.get_running_loop().call_later(REFRESH_DELAY_SECONDS, self._refresh)
 
     def _refresh(self) -> None:
         self._refresh_pending = False
-        if not self._closed:
+        if not self._closed and self.searches:
             self._search()
+        elif not self._closed:
+            self._start(self._refresh_marks)
+
+    async def _refresh_marks(self) -> None:
+        """Show the results of reviews and other marks that were made elsewhere."""
+        items = {item.key: item.image for item in self._items if item.image is not None}
+        fresh = await self._client.history.refresh(items.values())
+        for (key, old), new in zip(items.items(), fresh, strict=True):
+            item = self._items_by_key.get(key)
+            if item is not None and item.image is old and new != old:
+                item.image = new
+                self._send_item(item)
+                self._arrange_soon()
 
     def check_for_new_images(self) -> None:
         """Search again if the journal has new images, from any process. On the loop only."""

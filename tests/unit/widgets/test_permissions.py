@@ -147,7 +147,7 @@ TRAITS = {
     "Gallery": dict.fromkeys(
         (
             *("arrangement", "grid_rows", "grid_columns", "group_by"),
-            *("filters", "favorites", "rating"),
+            *("filters", "favorites", "rating", "rank", "approval", "order"),
             *("kind", "model", "since", "until", "notify"),
         )
     ),

@@ -117,6 +117,52 @@ def test_scrolled_past_images_do_not_delay_others(panel, settled, made, monkeypa
     assert fetched == [*keys[:3], keys[5], *keys[3:5]]  # what was begun was finished, and kept
 
 
+def test_images_are_sorted_and_filtered_by_their_review(panel, settled, made, wonda):
+    review = wonda.reviews.open(made.images, "Which one?")
+    wonda.reviews.vote(review, "a", "left", review.images[3], review.images[1])
+    wonda.reviews.results(review)
+    ranked = sorted(wonda.history.search(), key=lambda image: image.rank)
+    wonda.history.mark(ranked[2], rating=4)
+    history = gallery_of(panel, settled)
+    history.set_trait("order", "rank")
+    settled(lambda: [item.image.rank for item in history._shown] == [im.rank for im in ranked])
+    assert history._shown[0].key == review.images[3]
+    history.set_trait("rank", 1)
+    settled(lambda: [item.key for item in history._shown] == [review.images[3]])
+    assert history.reviewed == ["rank"]
+    send(history, "show_all")
+    settled(lambda: len(history._shown) == len(ranked))
+
+    gallery = gallery_of(panel, settled, wonda.history.search())
+    for order, key in {
+        "rank": lambda image: image.rank,
+        "rating": lambda image: -image.rating,
+        "oldest": lambda image: image.made_at,
+        "fastest": lambda image: image.seconds,
+    }.items():
+        gallery.set_trait("order", order)
+        expected = sorted(wonda.history.search(), key=key)
+        settled(lambda e=expected, k=key: [k(i.image) for i in gallery._shown] == [*map(k, e)])
+
+
+def test_result_of_a_review_appears_in_an_open_gallery(panel, settled, made, wonda):
+    gallery = gallery_of(panel, settled, made)
+    assert gallery.reviewed == []
+    review = wonda.reviews.open(made.images)
+    wonda.reviews.vote(review, "a", "left", *review.images[:2])
+    wonda.reviews.results(review)
+    settled(lambda: gallery.reviewed == ["rank"])
+
+
+def test_images_are_sorted_by_price(panel, settled, wonda):
+    make(wonda, "A sail")
+    wonda.images.generate(model="z-image", prompt="A kite").wait()
+    make(wonda, "A harbor")
+    for gallery in (gallery_of(panel, settled, wonda.history.search()), gallery_of(panel, settled)):
+        gallery.set_trait("order", "price")
+        settled(lambda g=gallery: [i.image.model for i in g._shown][:1] == ["z-image"])
+
+
 def test_grid_has_the_values_of_two_facts_in_rows_and_columns(panel, settled, made):
     gallery = panel(ww.Gallery, made.images[1:], rows="subject", columns="light")
     settled(lambda: gallery.grid)

@@ -15,7 +15,7 @@ from ...models import facts
 from . import formatting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ...errors import WondaError
     from ...export.grid_axes import GridTable
@@ -43,6 +43,8 @@ class Item(msgspec.Struct, kw_only=True):
         The service's status word of a running job.
     price : str
         What it costs to generate the image again: ``"about $0.04"``; empty if unknown.
+    usd : float or None
+        The same in US dollars.
     """
 
     key: str
@@ -53,6 +55,7 @@ class Item(msgspec.Struct, kw_only=True):
     error: WondaError | None = None
     status: str = ""
     price: str = ""
+    usd: float | None = None
 
 
 class Facet(msgspec.Struct, frozen=True):
@@ -103,6 +106,7 @@ def from_cell(result: CellResult, matrix_number: int) -> Item:
         error=result.error,
         status=snapshot.status if snapshot else "",
         price=formatting.format_price(result.price.usd, None) if result.price else "",
+        usd=result.price.usd if result.price else None,
     )
 
 
@@ -151,15 +155,54 @@ def filter_items(
     *,
     favorites: bool = False,
     rating: int = 0,
+    rank: int = 0,
+    approval: str = "",
 ) -> list[Item]:
-    """Return the items that match all filters; `rating` is the minimum number of stars."""
+    """Return the items that match all filters.
+
+    Parameters
+    ----------
+    items
+    filters : dict
+        The value of each fact.
+    favorites : bool
+    rating : int
+        The minimum number of stars.
+    rank : int
+        The last place in the latest review; 0 for any.
+    approval : str
+        The result of the latest review; empty for any.
+    """
     return [
         item
         for item in items
         if all(item.facts.get(name) == value for name, value in filters.items())
         and (not favorites or (item.image is not None and item.image.favorite))
         and (not rating or (item.image is not None and item.image.rating >= rating))
+        and (not rank or (item.image is not None and 1 <= item.image.rank <= rank))
+        and (not approval or (item.image is not None and item.image.approval == approval))
     ]
+
+
+#: Keys by which images are sorted, lowest first; None comes last. The others keep their order.
+SORT_KEYS: dict[str, Callable[[Item, GeneratedImage], Any]] = {
+    "newest": lambda _, image: -image.made_at.timestamp() if image.made_at else None,
+    "oldest": lambda _, image: image.made_at.timestamp() if image.made_at else None,
+    "rank": lambda _, image: image.rank or None,
+    "rating": lambda _, image: -image.rating or None,
+    "price": lambda item, _: item.usd,
+    "fastest": lambda _, image: image.seconds or None,
+}
+
+
+def sort_items(items: Sequence[Item], order: str) -> list[Item]:
+    """Sort items by an order of `SORT_KEYS`; an empty one changes nothing."""
+    key = SORT_KEYS.get(order)
+    if key is None:
+        return list(items)
+    values = [key(item, item.image) if item.image is not None else None for item in items]
+    places = sorted(range(len(items)), key=lambda at: (values[at] is None, values[at] or 0))
+    return [items[at] for at in places]
 
 
 def group_items(items: Sequence[Item], by: str) -> list[tuple[str, list[Item]]]:

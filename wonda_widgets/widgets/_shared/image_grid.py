@@ -80,6 +80,14 @@ class ImageGrid(VideoPanel):
     """Whether only favorites are shown."""
     rating = traitlets.Int(0, min=0, max=5).tag(sync=True)
     """The minimum number of stars."""
+    order = traitlets.Enum(("", *gallery_items.SORT_KEYS), "").tag(sync=True)
+    """How images are sorted; empty for the order in which they were given."""
+    rank = traitlets.Int(0, min=0).tag(sync=True)
+    """The last place in the latest review that is shown; 0 for all images."""
+    approval = traitlets.Enum(("", "approved", "rejected", "divided"), "").tag(sync=True)
+    """The result of the latest review that is shown; empty for all."""
+    reviewed: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """``"rank"`` and ``"approval"``, if any image has one."""
     rated = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether any image has stars."""
     total = traitlets.Int(0).tag(sync=True)
@@ -134,8 +142,15 @@ class ImageGrid(VideoPanel):
         filters = {name: value for name, value in self.filters.items() if name in varying}
         by = self._fact_name(self.group_by)
         shown = gallery_items.filter_items(
-            self._items, filters, favorites=self.favorites, rating=self.rating
+            self._items,
+            filters,
+            favorites=self.favorites,
+            rating=self.rating,
+            rank=self.rank,
+            approval=self.approval,
         )
+        if not self.searches or self.order == "price":  # else the journal has sorted them
+            shown = gallery_items.sort_items(shown, self.order)
         grid = self._arrange_grid(shown, varying) if self.arrangement == "grid" else None
         groups = (
             gallery_items.group_items(shown, by if by in varying else "")
@@ -158,7 +173,12 @@ class ImageGrid(VideoPanel):
                 if members
             ]
             self.total = len(self._items)
-            self.rated = any(item.image and item.image.rating for item in self._items)
+            images = [item.image for item in self._items if item.image]
+            self.rated = any(image.rating for image in images)
+            self.reviewed = [
+                *(["rank"] if any(image.rank for image in images) else []),
+                *(["approval"] if any(image.approval for image in images) else []),
+            ]
             self.aspect_ratio = gallery_items.aspect_ratio(shown)
             self.state = "ready"
             self.revision += 1
@@ -237,6 +257,8 @@ class ImageGrid(VideoPanel):
             "error": error_alerts.error_alert(item.error) if item.error else None,
             "favorite": image.favorite if image else False,
             "rating": image.rating if image else 0,
+            "rank": image.rank if image else 0,
+            "approval": image.approval if image else "",
             "note": image.note[: gallery_items.MAX_TITLE_LENGTH] if image else "",
             "read_only": image is not None and not self._is_markable(image),
         }

@@ -58,6 +58,8 @@ function CardContent(props: CardProps) {
     problem,
     item?.favorite && "favorite",
     item?.rating && `${item.rating} of 5 stars`,
+    item?.rank && `rank ${item.rank}`,
+    item?.approval,
   ];
   const retry = item && retryText(item);
   return (
@@ -99,6 +101,9 @@ function CardContent(props: CardProps) {
         </div>
         <span class="wonda-card-length" aria-hidden="true" hidden={!item?.is_video}>
           ▶ {item?.length}
+        </span>
+        <span class="wonda-card-result" aria-hidden="true" hidden={!item?.rank && !item?.approval}>
+          {[item?.rank && `#${item.rank}`, item?.approval].filter(Boolean).join(" ")}
         </span>
         <span class="wonda-card-star" aria-hidden="true" hidden={!item?.favorite}>
           ★

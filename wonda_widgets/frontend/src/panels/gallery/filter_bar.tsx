@@ -67,6 +67,8 @@ export function FilterBar({ groupRef }: { groupRef: Ref<HTMLSelectElement> }) {
         aria-label="Show only: rating"
         onChange={(value) => panel.set({ rating: Number(value) })}
       />
+      <ReviewFilters />
+      <SortChoice />
       <Button
         small
         pressed={panel.get("favorites")}
@@ -123,6 +125,76 @@ const ARRANGEMENTS = [
   { value: "grid", label: "Grid" },
 ];
 const NO_AXIS = { value: "-", label: "none" };
+
+const RANKS = [
+  { value: "0", label: "Any rank" },
+  { value: "1", label: "Rank 1" },
+  { value: "3", label: "Rank 1 to 3" },
+  { value: "10", label: "Rank 1 to 10" },
+];
+const APPROVALS = [
+  { value: "", label: "Any approval" },
+  { value: "approved", label: "Approved" },
+  { value: "rejected", label: "Rejected" },
+  { value: "divided", label: "Divided" },
+];
+
+/** What the latest review of each image decided. */
+function ReviewFilters() {
+  const panel = usePanel<GalleryTraits>();
+  const reviewed = panel.get("reviewed");
+  const rank = panel.get("rank");
+  const approval = panel.get("approval");
+  return (
+    <>
+      <Select
+        options={RANKS}
+        value={String(rank)}
+        hidden={!reviewed.includes("rank") && !rank}
+        aria-label="Show only: rank"
+        onChange={(value) => panel.set({ rank: Number(value) })}
+      />
+      <Select
+        options={APPROVALS}
+        value={approval}
+        hidden={!reviewed.includes("approval") && !approval}
+        aria-label="Show only: approval"
+        onChange={(value) => panel.set({ approval: value })}
+      />
+    </>
+  );
+}
+
+const ORDERS = [
+  { value: "newest", label: "Newest first" },
+  { value: "oldest", label: "Oldest first" },
+  { value: "rank", label: "Best rank first" },
+  { value: "rating", label: "Most stars first" },
+  { value: "price", label: "Lowest price first" },
+  { value: "fastest", label: "Fastest first" },
+];
+
+function SortChoice() {
+  const panel = usePanel<GalleryTraits>();
+  const order = panel.get("order");
+  const searches = panel.get("searches");
+  const possible = ORDERS.filter(
+    ({ value }) =>
+      value === order ||
+      (value === "rank" && panel.get("reviewed").includes("rank")) ||
+      (value === "rating" && panel.get("rated")) ||
+      !["rank", "rating"].includes(value),
+  );
+  return (
+    <Select
+      options={searches ? possible : [{ value: "", label: "As planned" }, ...possible]}
+      value={order || (searches ? "newest" : "")}
+      hidden={panel.get("total") < 2}
+      aria-label="Sort"
+      onChange={(value) => panel.set({ order: searches && value === "newest" ? "" : value })}
+    />
+  );
+}
 
 /** Cards or a grid, and the axes of the grid. */
 function ArrangementChoice() {

@@ -15,7 +15,16 @@ import { MatrixProgress } from "./matrix_progress";
 import { SearchRow, useSearchWords } from "./search_row";
 import type { GalleryTraits, Item } from "./traits";
 
-const NARROWING = ["favorites", "rating", "model", "since", "until", "text"] as const;
+const NARROWING = [
+  "favorites",
+  "rating",
+  "rank",
+  "approval",
+  "model",
+  "since",
+  "until",
+  "text",
+] as const;
 
 export function Gallery() {
   const panel = usePanel<GalleryTraits>();

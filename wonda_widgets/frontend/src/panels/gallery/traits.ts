@@ -34,6 +34,11 @@ export interface GalleryTraits {
   filters: Record<string, string>;
   favorites: boolean;
   rating: number;
+  order: string;
+  rank: number;
+  approval: string;
+  /** "rank" and "approval", if any image has one. */
+  reviewed: string[];
   rated: boolean;
   total: number;
   aspect_ratio: number;
@@ -78,5 +83,8 @@ export interface Item {
   error?: { title?: string; text?: string } | null;
   favorite?: boolean;
   rating?: number;
+  /** The result of the latest review; 0 and "" for none. */
+  rank?: number;
+  approval?: string;
   read_only?: boolean;
 }

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from .widgets.publish_form import PublishForm as PublishForm
     from .widgets.review import Review as Review
     from .widgets.scheduled_posts import ScheduledPosts as ScheduledPosts
+    from .widgets.snippets import Snippets as Snippets
     from .widgets.studio import Studio as Studio
     from .widgets.timeline import Timeline as Timeline
     from .widgets.video_preview import VideoPreview as VideoPreview
@@ -141,6 +142,7 @@ _MODULE_OF = {
     "PublishForm": "widgets.publish_form",
     "Review": "widgets.review",
     "ScheduledPosts": "widgets.scheduled_posts",
+    "Snippets": "widgets.snippets",
     "Timeline": "widgets.timeline",
     "Studio": "widgets.studio",
     "VideoPreview": "widgets.video_preview",

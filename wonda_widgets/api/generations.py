@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeAlias, TypeVar
 
 import msgspec
@@ -22,9 +23,10 @@ from ..jobs.idempotency import (
 from ..journal import budgets
 from ..journal.budgets import UnpricedError
 from ..utils import arguments, event_loop
+from .snippets import AsyncSnippets
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from ..jobs.job import Job
     from ..jobs.matrix.matrix import Matrix
@@ -64,6 +66,7 @@ class AsyncGenerations:
         self._core = core
         self._capabilities = capabilities
         self._pricing = pricing
+        self._snippets = AsyncSnippets(core)
 
     def _models(self, capabilities: Capabilities) -> list[GenerationModel]:
         raise NotImplementedError
@@ -187,8 +190,9 @@ class AsyncGenerations:
         ----------
         template : str, list of str or dict of str to str
             A prompt with ``{placeholders}``, or several that are compared, by their names (A, B, C
-            for a list). ``{red|blue}`` is a list of values in place; ``{{`` and ``}}`` are literal
-            braces. With several templates, `GeneratedImage.values` has the name as ``template``.
+            for a list). ``{red|blue}`` is a list of values in place, and ``{style:noir}`` a snippet
+            (see `Snippets`); ``{{`` and ``}}`` are literal braces. With several templates,
+            `GeneratedImage.values` has the name as ``template``.
         values : dict of str to list of str
             Each placeholder's values.
         models : str or list of str
@@ -257,7 +261,7 @@ class AsyncGenerations:
 
         async def plan() -> Plan:
             return planning.make_plan(
-                template,
+                await self._with_snippets(template),
                 values or {},
                 models,
                 params or {},
@@ -280,6 +284,17 @@ class AsyncGenerations:
             resume=resume,
             allow_unchecked=allow_unchecked,
         )
+
+    async def _with_snippets(self, template: Templates) -> Any:
+        """Replace the snippets of templates by their texts, which the plan then has."""
+        match template:
+            case str():
+                return await self._snippets.fill(template)
+            case Mapping():
+                return {name: await self._with_snippets(text) for name, text in template.items()}
+            case list() | tuple():
+                return [await self._with_snippets(text) for text in template]
+        return template
 
     @on_package_loop
     async def unfinished(self, days: float = 7) -> list[Matrix]:

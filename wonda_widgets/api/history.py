@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .media import AsyncMedia
 
 MAX_RESULTS = 100_000
+MAX_COLLECTION_LENGTH = 100  # characters
 MAX_NOTE_LENGTH = 10_000  # characters
 EPOCH = 1970
 APPROVALS = (None, "approved", "rejected", "divided")
@@ -56,6 +57,7 @@ class Filter(TypedDict, total=False):
     rating: int | None
     rank: int | None
     approval: str | None
+    collection: str | None
     order: str
     since: datetime | date | None
     until: datetime | date | None
@@ -107,6 +109,8 @@ class AsyncHistory:
             The last place in the ranking of the latest `Review`, e.g. 3 for the best three.
         approval : str, optional
             The result of the latest `Review`: ``"approved"``, ``"rejected"`` or ``"divided"``.
+        collection : str, optional
+            Only the images of a collection; see `collect`.
         order : str
             ``"newest"`` first (the default), ``"oldest"``, ``"rank"``, ``"rating"`` (most stars)
             or ``"fastest"``.
@@ -261,6 +265,59 @@ class AsyncHistory:
         return msgspec.structs.replace(image, **msgspec.structs.asdict(marks))
 
     # ------------------------------------------------------------ timelines
+
+    @on_package_loop
+    async def collect(self, images: Iterable[GeneratedImage], collection: str) -> None:
+        """Put images into a collection: a named set, of which an image can be in several.
+
+        Parameters
+        ----------
+        images : iterable of GeneratedImage
+            Those in this journal; others are left out.
+        collection : str
+            The name, at most 100 characters. A new one creates a collection.
+
+        Raises
+        ------
+        InvalidInputError
+            If the name is empty or too long.
+
+        Examples
+        --------
+        >>> wonda.history.collect(gallery.selected, "autumn campaign")
+        >>> images = wonda.history.search(collection="autumn campaign")
+        """
+        await self._collect("add", images, collection)
+
+    @on_package_loop
+    async def uncollect(self, images: Iterable[GeneratedImage], collection: str) -> None:
+        """Take images out of a collection; without images, it no longer exists."""
+        await self._collect("remove", images, collection)
+
+    async def _collect(self, how: str, images: Iterable[GeneratedImage], collection: str) -> None:
+        name = " ".join(collection.split()) if isinstance(collection, str) else ""
+        if not name or len(name) > MAX_COLLECTION_LENGTH:
+            raise InvalidInputError(
+                "collection",
+                "A collection has no name."
+                if not name
+                else f"The name of a collection has at most {MAX_COLLECTION_LENGTH} characters.",
+                "Choose a name such as “autumn campaign”.",
+            )
+        intents = [image.intent for image in _images(images) if image.intent]
+        self._core.transport.check_open()
+        change = getattr(self._core.journal.collections, how)
+        await asyncio.wrap_future(change(self._core.journal_key, self.redact(name), intents))
+        for listener in list(self._core.on_image):
+            listener()
+
+    @on_package_loop
+    async def collections(self) -> dict[str, int]:
+        """Return the names of all collections, with their number of images."""
+        self._core.transport.check_open()
+        return await asyncio.wrap_future(
+            self._core.journal.collections.names(self._core.journal_key)
+        )
 
     @on_package_loop
     async def refresh(self, images: Iterable[GeneratedImage]) -> list[GeneratedImage]:
@@ -492,6 +549,9 @@ class History(Blocking[AsyncHistory]):
     models = blocking(AsyncHistory.models)
     of = blocking(AsyncHistory.of)
     mark = blocking(AsyncHistory.mark)
+    collect = blocking(AsyncHistory.collect)
+    uncollect = blocking(AsyncHistory.uncollect)
+    collections = blocking(AsyncHistory.collections)
     refresh = blocking(AsyncHistory.refresh)
     timeline = blocking(AsyncHistory.timeline)
     storyboard = blocking(AsyncHistory.storyboard)
@@ -531,6 +591,7 @@ def _query(
     rating: int | None = None,
     rank: int | None = None,
     approval: str | None = None,
+    collection: str | None = None,
     order: str = "newest",
     since: datetime | date | None = None,
     until: datetime | date | None = None,
@@ -554,6 +615,7 @@ def _query(
     return Query(
         rank=rank,
         approval=approval,
+        collection=plain_values.optional_text("collection", "The collection", collection),
         order=order,
         text=text,
         model=plain_values.optional_text("model", "The model", model),

@@ -15,6 +15,7 @@ from ..api.media import AsyncMedia, MediaLibrary
 from ..api.pricing import AsyncPricing, Pricing
 from ..api.publish import AsyncPublish, Publish
 from ..api.reviews import AsyncReviews, Reviews
+from ..api.snippets import AsyncSnippets, Snippets
 from ..api.videos import AsyncVideos, Videos
 from ..errors import InvalidInputError
 from ..errors.console_text import printable
@@ -65,7 +66,7 @@ class AsyncWonda:
 
     Attributes
     ----------
-    images, videos, publish, media, accounts, pricing, jobs, history, reviews
+    images, videos, publish, media, accounts, pricing, jobs, history, reviews, snippets
         The resources.
     is_sandbox : bool
         Whether the client uses a sandbox, in this process or another one.
@@ -131,6 +132,7 @@ class AsyncWonda:
         self.jobs = AsyncJobs(core)
         self.history = AsyncHistory(core, self.media, self.accounts)
         self.reviews = AsyncReviews(core, self.history)
+        self.snippets = AsyncSnippets(core)
 
     @classmethod
     def sandbox(
@@ -334,6 +336,7 @@ class Wonda:
         self.jobs = Jobs(client.jobs)
         self.history = History(client.history)
         self.reviews = Reviews(client.reviews)
+        self.snippets = Snippets(client.snippets)
 
     def capabilities(self) -> Capabilities:
         """See `AsyncWonda.capabilities`."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import NoMediaError
+from .collections import IS_COLLECTED
 from .entries import read_row
 from .generated_image import generated_image
 from .recorded_replies import recorded_reply, seconds_taken
@@ -136,6 +137,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         The last place in the latest review.
     approval : str or None
         See `Marks`.
+    collection : str or None
+        The name of a collection.
     order : str
         See `ORDERS`.
     since, until : float or None
@@ -149,6 +152,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     rating: int | None = None
     rank: int | None = None
     approval: str | None = None
+    collection: str | None = None
     order: str = "newest"
     since: float | None = None
     until: float | None = None
@@ -384,6 +388,7 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
         ("rating", "rating>=?"),
         ("rank", "place BETWEEN 1 AND ?"),
         ("approval", "approval=?"),
+        ("collection", IS_COLLECTED),
         ("since", "picture.asked_at>=?"),
         ("until", "picture.asked_at<?"),
     ):

@@ -28,6 +28,7 @@ from ..errors import InvalidInputError
 from ..errors.console_text import printable
 from ..utils import monotonic_clock, plain_values
 from . import (
+    collections,
     entries,
     file_access,
     image_events,
@@ -37,6 +38,7 @@ from . import (
     pruning,
     reviews,
     saved_plans,
+    snippets,
     tables,
     trusted_time,
 )
@@ -115,6 +117,8 @@ class Journal:
         self.images = images.ImageIndex(self._database)
         self.saved_plans = saved_plans.SavedPlans(self._database)
         self.reviews = reviews.Reviews(self._database)
+        self.collections = collections.Collections(self._database)
+        self.snippets = snippets.Snippets(self._database)
         self.image_events = image_events.ImageEvents(self._database)
 
     def is_same_as(self, other: Journal) -> bool:

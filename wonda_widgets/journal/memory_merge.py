@@ -53,7 +53,7 @@ class MemoryChanges:
     @staticmethod
     def merge(memory: sqlite3.Connection, file: sqlite3.Connection) -> None:
         """Write the changed rows into the file, within a transaction."""
-        for table in ("batch", "review", "vote"):
+        for table in ("batch", "review", "vote", "collected", "snippet"):
             for row in _changed_rows(memory, table):
                 _replace(file, table, row)
         images = {

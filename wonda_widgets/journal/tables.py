@@ -5,6 +5,8 @@
     picture   more about requests for images, see `images`; `texts` and `words` for search
     batch     plans that were started, see `saved_plans`
     review, vote   see `reviews`
+    collected      see `collections`
+    snippet        see `snippets`
     priced, cost   number and kind of deleted requests, see `budgets`
     reading   the last accepted reading of the clock, see `trusted_time`
 
@@ -13,7 +15,7 @@ Tables and columns must not be renamed, because existing files have these names.
 
 from __future__ import annotations
 
-from . import budgets, images, reviews, saved_plans, trusted_time
+from . import budgets, collections, images, reviews, saved_plans, snippets, trusted_time
 from .schema import Schema
 from .search_terms import searchable
 
@@ -62,7 +64,12 @@ MIGRATIONS = (
     images.SEARCH_MIGRATION,
     images.TEXTS_MIGRATION,
     "ALTER TABLE request ADD COLUMN path TEXT NOT NULL DEFAULT ''",
-    f"{images.VALUES_MIGRATION}; {images.REVIEW_MIGRATION}; {reviews.MIGRATION}",
+    ";".join(
+        [
+            *(images.VALUES_MIGRATION, images.REVIEW_MIGRATION, reviews.MIGRATION),
+            *(collections.MIGRATION, snippets.MIGRATION),
+        ]
+    ),
 )
 
 SCHEMA = Schema(

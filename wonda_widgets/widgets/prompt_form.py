@@ -17,6 +17,7 @@ from ._shared.frontend import view
 from ._shared.permissions import Permission, requires
 from ._shared.reference_images import ReferencesPanel
 from ._shared.saved_file import SavedFile
+from ._shared.snippet_menu import SnippetMenu
 
 if TYPE_CHECKING:
     import os
@@ -35,7 +36,7 @@ KINDS = ("image", "video")
 PRICE_DELAY_SECONDS = 0.25
 
 
-class PromptForm(SavedFile, ReferencesPanel):
+class PromptForm(SavedFile, SnippetMenu, ReferencesPanel):
     """A form that requests an image or a video: prompt, model, parameters, price and `Generate`.
 
     Models and parameters come from the service (`GET /capabilities`). Ctrl+Enter (or Cmd+Enter) has
@@ -292,6 +293,7 @@ class PromptForm(SavedFile, ReferencesPanel):
             self._select(*chosen)
             self.state = self._idle_state()
         self._update_references_message()
+        await self._load_snippets()
         if wanted and wanted != self.model:
             self.error = error_alerts.error_alert(
                 InvalidInputError(
@@ -428,9 +430,10 @@ class PromptForm(SavedFile, ReferencesPanel):
     ) -> None:
         resource = self._client.videos if kind == "video" else self._client.images
         try:
+            filled = await self._client.snippets.fill(prompt) if prompt is not None else None
             job = await resource.generate(
                 model=model,
-                prompt=prompt,
+                prompt=filled,
                 params=params,
                 attachment_media_ids=references,
                 budget=self._budget,

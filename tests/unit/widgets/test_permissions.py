@@ -71,6 +71,8 @@ MESSAGES = {
         "remove_reference": GENERATE,
         "retry_reference": GENERATE,
     },
+    "SnippetMenu": {"list_snippets": None},
+    "Snippets": {"save": GENERATE, "remove": GENERATE, "load": GENERATE, "download": None},
     "SavedFile": {"saved_file": GENERATE, "undo_file": GENERATE},
     "PromptForm": {"reload": GENERATE, "submit": GENERATE, "dismiss_unknown": GENERATE},
     "LabForm": {
@@ -401,6 +403,8 @@ def test_refused_message_has_no_effect(session, dashboard, wonda, settled, tmp_p
         "PromptLab",
         "History",
         "MagicOutput",
+        "SnippetMenu",
+        "Snippets",
     }
     assert {cls.__name__ for cls in CLASSES} - bases == classes
 

@@ -19,6 +19,7 @@ import { PromptForm } from "./panels/prompt_form";
 import { PublishForm } from "./panels/publish_form";
 import { Review } from "./panels/review";
 import { ScheduledPosts } from "./panels/scheduled_posts";
+import { Snippets } from "./panels/snippets";
 import { StoryboardBar } from "./panels/storyboard_bar";
 import { Timeline } from "./panels/timeline";
 import { Unfinished } from "./panels/unfinished";
@@ -40,6 +41,7 @@ addKinds({
   publish_form: { className: "wonda-publish", component: PublishForm },
   review: { className: "wonda-review", component: Review },
   scheduled_posts: { className: "wonda-scheduled", component: ScheduledPosts },
+  snippets: { className: "wonda-snippets-panel", component: Snippets },
   storyboard_bar: { className: "wonda-storyboard-bar", component: StoryboardBar },
   timeline: { className: "wonda-timeline", component: Timeline },
   video_preview: { className: "wonda-preview", component: VideoPreview },

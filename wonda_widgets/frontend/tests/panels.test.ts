@@ -234,6 +234,7 @@ const FORM = {
   reference_thumbs: {},
   references_message: "",
   file_note: "",
+  snippets: {},
 };
 
 test("Generate sends what is typed, also before the pause is over", async () => {
@@ -277,7 +278,7 @@ test("typed text is not overwritten by the kernel", async () => {
 test("another model keeps the values that it accepts, and its own come back", async () => {
   const model = new FakeModel(structuredClone({ ...FORM, params: { aspectRatio: "4:5" } }));
   const { element, remove } = await show(kindOf(PromptForm), model);
-  const select = element.querySelector<HTMLSelectElement>("select");
+  const select = element.querySelector<HTMLSelectElement>('[data-field="model"] select');
   assert.ok(select);
   const choose = async (key: string) => {
     select.value = key;

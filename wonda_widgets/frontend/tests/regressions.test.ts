@@ -211,6 +211,7 @@ const FORM = {
   reference_thumbs: {},
   references_message: "",
   file_note: "",
+  snippets: {},
 };
 
 test("an error moves the focus to its own field, not to another invalid one", async () => {
@@ -267,6 +268,7 @@ const LAB = {
   reference_thumbs: {},
   references_message: "",
   file_note: "",
+  snippets: {},
   placeholders: ["x"],
   values: { x: ["a"] },
   kind: "image",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from ...api import snippets
 from ...errors import InvalidInputError
 from ...jobs.matrix import combining, plan_arguments, tables, templates
 from ...jobs.matrix.cells import total_price
@@ -21,6 +22,7 @@ from .._shared.frontend import view
 from .._shared.permissions import Permission, requires
 from .._shared.reference_images import ReferencesPanel
 from .._shared.saved_file import SavedFile
+from .._shared.snippet_menu import SnippetMenu
 from ..prompt_form import KINDS, PRICE_DELAY_SECONDS, shown
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ FORM_TRAITS = (
 SEEN = ("action", "count", "usd", "run")
 
 
-class LabForm(SavedFile, ReferencesPanel):
+class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
     """A form that plans images or videos from a prompt template and its values, and runs the plan.
 
     Parameters
@@ -140,7 +142,7 @@ class LabForm(SavedFile, ReferencesPanel):
         self._table = tables.read_table(table)
         amount = check_amount(budget)
         texts = templates.read_templates(template) if template else {"": ""}
-        if template:
+        if template and not any(map(snippets.names_in, texts.values())):
             templates.check_names(texts.values(), values or {})
         super().__init__(
             wonda,
@@ -226,6 +228,7 @@ class LabForm(SavedFile, ReferencesPanel):
                     self.kind = kind
             self.state = "ready"
         self._update_plan_soon()
+        await self._load_snippets()
         await self._find_unfinished_plan()
 
     def _select_models(self) -> None:
@@ -264,7 +267,7 @@ class LabForm(SavedFile, ReferencesPanel):
         # Wait until the user stops typing; each change restarts the wait.
         await asyncio.sleep(PRICE_DELAY_SECONDS)
         try:
-            self._read_placeholders()
+            await self._read_placeholders()
             matrix = await self._make_matrix()
             problem = self._problem_of(matrix)
         except Exception as error:  # noqa: BLE001 - a plan with any error must not run
@@ -333,7 +336,7 @@ class LabForm(SavedFile, ReferencesPanel):
             return str(pairs[0][1])
         return templates.with_names(pairs)
 
-    def _read_placeholders(self) -> None:
+    async def _read_placeholders(self) -> None:
         """Update the fields for values.
 
         Raises
@@ -341,9 +344,9 @@ class LabForm(SavedFile, ReferencesPanel):
         InvalidInputError
             If a template is invalid.
         """
-        self.placeholders = templates.all_placeholders(
-            each.get("text", "") for each in self.templates
-        )
+        fill = self._client.snippets.fill
+        texts = [await fill(each.get("text", "")) for each in self.templates]
+        self.placeholders = templates.all_placeholders(texts)
 
     # ------------------------------------------------------------ reference images
 
@@ -546,7 +549,7 @@ class LabForm(SavedFile, ReferencesPanel):
 
     async def _run(self, seen: tuple[object, ...]) -> None:
         try:
-            self._read_placeholders()
+            await self._read_placeholders()
             matrix = await self._make_matrix()
             self._check(matrix)
             plan = self._describe_plan(matrix)
@@ -601,7 +604,7 @@ class LabForm(SavedFile, ReferencesPanel):
         with self.hold_sync():
             self.kind = plan.kind
             self.templates = [{"name": name, "text": text} for name, text in plan.templates.items()]
-            self._read_placeholders()
+            self.placeholders = templates.all_placeholders(plan.templates.values())
             self.values = request.values
             self.models = request.models or self.models
             self.params = request.params

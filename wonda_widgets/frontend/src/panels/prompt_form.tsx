@@ -24,8 +24,9 @@ import {
   useSavedFile,
 } from "../ui/saved_file";
 import { Select } from "../ui/select";
+import { SnippetMenu, type SnippetTraits } from "../ui/snippet_menu";
 
-interface Traits extends ReferenceTraits, SavedFileTraits {
+interface Traits extends ReferenceTraits, SavedFileTraits, SnippetTraits {
   prompt: string;
   models: ModelSpec[];
   kind: "image" | "video";
@@ -146,7 +147,12 @@ export function PromptForm() {
         name="prompt"
         label={needsPrompt ? "Prompt" : "Prompt (optional)"}
         invalid={place === "prompt" && !isRetyped.value}
-        aside={<ChooseSavedFile file={file} />}
+        aside={
+          <span class="wonda-prompt-tools">
+            <SnippetMenu into={() => prompt.control.ref.current} />
+            <ChooseSavedFile file={file} />
+          </span>
+        }
       >
         {(control) => (
           <DropSavedFile file={file}>

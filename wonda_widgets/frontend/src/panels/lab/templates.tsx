@@ -8,6 +8,7 @@ import { useFocusLater } from "../../runtime/focus";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
 import { ChooseSavedFile, DropSavedFile, SavedFileNote, useSavedFile } from "../../ui/saved_file";
+import { SnippetMenu } from "../../ui/snippet_menu";
 import { TemplateInput } from "./template_input";
 import type { LabTraits, Template } from "./traits";
 
@@ -27,6 +28,7 @@ export function Templates({ error, register, onUnsent }: Props) {
   const panel = usePanel<LabTraits>();
   const box = useRef<HTMLDivElement>(null);
   const file = useSavedFile();
+  const lastFocused = useRef<HTMLTextAreaElement>(null);
   const adder = useRef<HTMLButtonElement>(null);
   const focusLater = useFocusLater();
   const templates = panel.get("templates");
@@ -38,7 +40,13 @@ export function Templates({ error, register, onUnsent }: Props) {
         .map((each, index) => (index === place ? { ...each, ...changes } : each)),
     });
   return (
-    <div class="wonda-templates" ref={box}>
+    <div
+      class="wonda-templates"
+      ref={box}
+      onFocusIn={({ target }) => {
+        if (target instanceof HTMLTextAreaElement) lastFocused.current = target;
+      }}
+    >
       <DropSavedFile file={file}>
         {templates.map((template, place) => (
           <TemplateField
@@ -73,6 +81,7 @@ export function Templates({ error, register, onUnsent }: Props) {
         >
           Add template
         </Button>
+        <SnippetMenu into={() => lastFocused.current ?? inputs().at(-1)} />
         <ChooseSavedFile file={file} />
       </div>
     </div>

@@ -4,6 +4,7 @@ import type { ModelSpec } from "../../logic/parameter";
 import type { Alert } from "../../runtime/panel";
 import type { ReferenceTraits } from "../../ui/references";
 import type { SavedFileTraits } from "../../ui/saved_file";
+import type { SnippetTraits } from "../../ui/snippet_menu";
 
 /** A plan with its price. */
 export interface Plan {
@@ -38,7 +39,7 @@ export interface Template {
   text: string;
 }
 
-export interface LabTraits extends ReferenceTraits, SavedFileTraits {
+export interface LabTraits extends ReferenceTraits, SavedFileTraits, SnippetTraits {
   kind: "image" | "video";
   templates: Template[];
   table: TableView;

@@ -1,0 +1,220 @@
+"""Snippets: named pieces of prompts, ``{style:noir}``, in the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidInputError
+from ..jobs.core import on_package_loop
+from ..utils import event_loop, paths, suggestions
+from .blocking import Blocking, blocking
+
+if TYPE_CHECKING:
+    import os
+
+    from ..jobs.core import Core
+    from ..journal.snippets import Snippet
+
+MAX_NAME_LENGTH = 60  # characters
+MAX_TEXT_LENGTH = 10_000
+MAX_FILE_BYTES = 5_000_000
+_NAME = re.compile(r"\w[\w -]*:\w[\w -]*")
+_USE = re.compile(r"\{\{|\}\}|\{(\w[\w -]*:\w[\w -]*)\}")
+
+
+class AsyncSnippets:
+    """Named pieces of prompts, which all kernels on the journal share.
+
+    A prompt uses one as ``{style:noir}``.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @on_package_loop
+    async def all(self) -> dict[str, str]:
+        """Return the text of each snippet by its name, sorted."""
+        return dict(await self._all())
+
+    async def _all(self) -> list[Snippet]:
+        self._core.transport.check_open()
+        return await asyncio.wrap_future(self._core.journal.snippets.all())
+
+    @on_package_loop
+    async def save(self, name: str, text: str) -> None:
+        """Add a snippet, or replace the text of an existing one.
+
+        Parameters
+        ----------
+        name : str
+            With a kind in front: ``"style:noir"``.
+        text : str
+            At most 10,000 characters.
+
+        Raises
+        ------
+        InvalidInputError
+            If the name or the text is invalid.
+
+        Examples
+        --------
+        >>> wonda.snippets.save("style:noir", "high contrast, hard shadows, black and white")
+        """
+        await self._save({name: text})
+
+    async def _save(self, snippets: Mapping[str, str]) -> None:
+        checked = dict(check(name, text) for name, text in snippets.items())
+        self._core.transport.check_open()
+        redact = self._core.transport.redact
+        clean = {
+            name: redact(text.encode("utf-8", "replace")).decode() for name, text in checked.items()
+        }
+        await asyncio.wrap_future(self._core.journal.snippets.save(clean))
+
+    @on_package_loop
+    async def remove(self, name: str) -> None:
+        """Remove a snippet, if it exists."""
+        self._core.transport.check_open()
+        await asyncio.wrap_future(self._core.journal.snippets.remove(str(name)))
+
+    @on_package_loop
+    async def fill(self, prompt: str) -> str:
+        """Replace each ``{style:noir}`` in a prompt or template by the snippet's text.
+
+        Other braces are left unchanged. A snippet cannot contain another one.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no snippet of that name.
+        """
+        return fill(prompt, await self.all()) if names_in(prompt) else prompt
+
+    @on_package_loop
+    async def export(self, path: str | os.PathLike[str]) -> None:
+        """Write all snippets to a JSON file: an object with their names and texts.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be written.
+        """
+        target = paths.expand_user(path, "path")
+        text = json.dumps(await self.all(), ensure_ascii=False, indent=2)
+        try:
+            await event_loop.to_thread(target.write_text, text + "\n", "utf-8")
+        except OSError as error:
+            problem = error.strerror or error
+            raise InvalidInputError("path", f"{target} cannot be written: {problem}.") from None
+
+    @on_package_loop
+    async def load(self, path: str | os.PathLike[str]) -> int:
+        """Add the snippets of a JSON file, and return their number; equal names are replaced.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be read or has no valid snippets; then, none is added.
+        """
+        source = paths.expand_user(path, "path")
+        try:
+            data = await event_loop.to_thread(_read, source)
+        except OSError as error:
+            problem = error.strerror or error
+            raise InvalidInputError("path", f"{source} cannot be read: {problem}.") from None
+        found = parse(data, source.name)
+        await self._save(found)
+        return len(found)
+
+
+class Snippets(Blocking[AsyncSnippets]):
+    """Blocking interface to snippets."""
+
+    all = blocking(AsyncSnippets.all)
+    save = blocking(AsyncSnippets.save)
+    remove = blocking(AsyncSnippets.remove)
+    fill = blocking(AsyncSnippets.fill)
+    export = blocking(AsyncSnippets.export)
+    load = blocking(AsyncSnippets.load)
+
+
+def names_in(prompt: str) -> list[str]:
+    """Return the names of the snippets that a prompt uses, each once."""
+    found = (match.group(1) for match in _USE.finditer(prompt))
+    return list(dict.fromkeys(_normalized(name) for name in found if name))
+
+
+def fill(prompt: str, snippets: Mapping[str, str]) -> str:
+    """Replace the snippets of a prompt; see `AsyncSnippets.fill`."""
+
+    def text(match: re.Match[str]) -> str:
+        if match.group(1) is None:
+            return match.group()
+        name = _normalized(match.group(1))
+        if name not in snippets:
+            raise InvalidInputError(
+                "prompt",
+                f"There is no snippet {{{name}}}.",
+                suggestions.did_you_mean(name, snippets) or "Save it first, or remove it.",
+            )
+        return snippets[name]
+
+    return _USE.sub(text, prompt)
+
+
+def check(name: Any, text: Any) -> tuple[str, str]:
+    """Return name and text of a snippet without superfluous spaces.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    clean = _normalized(name) if isinstance(name, str) else ""
+    if not _NAME.fullmatch(clean) or len(clean) > MAX_NAME_LENGTH:
+        raise InvalidInputError(
+            "name",
+            f"{str(name)[:40]!r} is not the name of a snippet.",
+            "Write a kind and a name, such as style:noir.",
+        )
+    if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT_LENGTH:
+        raise InvalidInputError(
+            "text",
+            f"The snippet {clean} has no text."
+            if not isinstance(text, str) or not text.strip()
+            else f"The snippet {clean} has more than {MAX_TEXT_LENGTH:,} characters.",
+        )
+    return clean, text.strip()
+
+
+def parse(data: bytes, name: str) -> dict[str, str]:
+    """Read the snippets of a JSON file.
+
+    Raises
+    ------
+    InvalidInputError
+        If it has no valid snippets.
+    """
+    try:
+        found = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, Mapping) or not found:
+        raise InvalidInputError(
+            "path", f"{name} has no snippets.", 'It must be JSON: {"style:noir": "text", …}.'
+        )
+    return dict(check(each, text) for each, text in found.items())
+
+
+def _read(source: Any) -> bytes:
+    with source.open("rb") as file:
+        content: bytes = file.read(MAX_FILE_BYTES)
+        return content
+
+
+def _normalized(name: str) -> str:
+    """Return a name without spaces around its parts."""
+    return ":".join(part.strip() for part in name.split(":"))

@@ -25,6 +25,7 @@ from ._shared import error_alerts, formatting, gallery_items
 from ._shared.frontend import view
 from ._shared.image_grid import ImageGrid
 from ._shared.permissions import Permission, open_to_all, requires
+from ._shared.zip_download import ZipDownload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -42,7 +43,7 @@ SEARCH_DELAY_SECONDS = 0.4  # seconds without a keystroke before the remaining r
 REFRESH_DELAY_SECONDS = 0.5  # seconds in which several journal changes are collected
 LARGE_PIXELS = 1600  # longest side of the enlarged image
 LARGE_MAX_BYTES = 900_000
-SEARCH_TRAITS = ("text", "kind", "model", "since", "until")
+SEARCH_TRAITS = ("text", "kind", "model", "collection", "since", "until")
 #: Traits that the browser sets; the search text is sent as a message instead.
 BROWSER_TRAITS = (
     *("arrangement", "grid_rows", "grid_columns", "group_by"),
@@ -62,7 +63,7 @@ EXPORTS = {
 MARK_TYPES = {"favorite": bool, "rating": int, "note": str}
 
 
-class Gallery(ImageGrid):
+class Gallery(ZipDownload, ImageGrid):
     """A grid of many images that can be grouped, filtered, marked, enlarged and selected.
 
     Arrow keys move, Space selects, Enter enlarges, Escape goes back. The selected images are
@@ -108,6 +109,10 @@ class Gallery(ImageGrid):
     """Search: the model's key."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """Search: the keys of all models in the journal."""
+    collection = traitlets.Unicode("").tag(sync=True)
+    """Search: the name of a collection."""
+    collections = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """The names of all collections."""
     since = traitlets.Unicode("").tag(sync=True)
     """Search: the first day, ``"2026-11-24"``."""
     until = traitlets.Unicode("").tag(sync=True)
@@ -165,6 +170,7 @@ class Gallery(ImageGrid):
         )
         self._subscriptions.append(self._client.history.watch(self._refresh_soon))
         event_loop.call_soon(lambda: self._show_source(source))
+        event_loop.call_soon(lambda: self._start(self._load_collections))
 
     def _show_source(self, source: list[GeneratedImage | Job] | Matrix | None) -> None:
         if source is None:
@@ -173,6 +179,9 @@ class Gallery(ImageGrid):
             self.show_matrix(source)
         else:
             self._start(self._show_images, source)
+
+    async def _load_collections(self) -> None:
+        self.collections = list(await self._client.history.collections())
 
     async def _show_images(self, given: list[GeneratedImage | Job]) -> None:
         images = [
@@ -284,6 +293,7 @@ class Gallery(ImageGrid):
             self.rating = self.rank = 0
             self.approval = ""
             self.text = self.kind = self.model = self.since = self.until = ""
+            self.collection = ""
 
     def _apply_filters(self) -> None:
         """Search the journal again, or filter the given images."""
@@ -314,6 +324,7 @@ class Gallery(ImageGrid):
     def _search_filters(self) -> dict[str, Any]:
         return {
             "model": self.model or None,
+            "collection": self.collection or None,
             "kind": self.kind or None,
             "favorite": self.favorites or None,
             "rating": self.rating or None,
@@ -338,6 +349,7 @@ class Gallery(ImageGrid):
             self._set_results(images)
         await asyncio.sleep(SEARCH_DELAY_SECONDS)
         self.models = await history.models()
+        self.collections = list(await history.collections())
         if self.has_more:
             await self._load_all_results(text, filters)
 
@@ -505,6 +517,34 @@ class Gallery(ImageGrid):
             self.note = ""
             raise
         self.note = f"Exported {count} to {path.name}"
+
+    def _images_to_zip(self, content: Mapping[str, Any]) -> list[GeneratedImage]:
+        keys = content.get("keys")
+        items = self._find(list(map(str, keys)) if isinstance(keys, list) else [])
+        return [item.image for item in items if item.image is not None]
+
+    # ------------------------------------------------------------ collections
+
+    @open_to_all
+    def _on_collect(self, content: Mapping[str, Any]) -> None:
+        """Put the selected images into a collection, or take them out of it."""
+        name = content.get("name")
+        if isinstance(name, str) and self.selected:
+            is_removal = content.get("remove") is True
+            self._start(self._collect, list(self.selected), name, is_removal)
+
+    async def _collect(
+        self,
+        images: list[GeneratedImage],
+        name: str,
+        is_removal: bool,  # noqa: FBT001 - only called above
+    ) -> None:
+        history = self._client.history
+        await (history.uncollect if is_removal else history.collect)(images, name)
+        self.error = None
+        count = f"{len(images):,} result{'' if len(images) == 1 else 's'}"
+        self.note = f"{count} {'removed from' if is_removal else 'added to'} “{name}”."
+        self.collections = list(await history.collections())
 
     # ------------------------------------------------------------ actions of other panels
 

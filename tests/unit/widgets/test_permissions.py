@@ -71,6 +71,7 @@ MESSAGES = {
         "remove_reference": GENERATE,
         "retry_reference": GENERATE,
     },
+    "ZipDownload": {"zip": None, "zip_piece": None},
     "SnippetMenu": {"list_snippets": None},
     "Snippets": {"save": GENERATE, "remove": GENERATE, "load": GENERATE, "download": None},
     "SavedFile": {"saved_file": GENERATE, "undo_file": GENERATE},
@@ -103,6 +104,7 @@ MESSAGES = {
         "mark": None,
         "open": None,
         "search": None,
+        "collect": None,
         "show_all": None,
         "act": None,  # each action has its own, see below
         "export": EXPORT,
@@ -404,6 +406,7 @@ def test_refused_message_has_no_effect(session, dashboard, wonda, settled, tmp_p
         "History",
         "MagicOutput",
         "SnippetMenu",
+        "ZipDownload",
         "Snippets",
     }
     assert {cls.__name__ for cls in CLASSES} - bases == classes

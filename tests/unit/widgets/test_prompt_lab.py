@@ -1,7 +1,9 @@
 """Gallery, Compare and PromptLab without a browser: messages and traits."""
 
 import asyncio
+import io
 import threading
+import zipfile
 
 import pytest
 from conftest import KEY, only, sandbox_of, send
@@ -152,6 +154,62 @@ def test_result_of_a_review_appears_in_an_open_gallery(panel, settled, made, won
     wonda.reviews.vote(review, "a", "left", *review.images[:2])
     wonda.reviews.results(review)
     settled(lambda: gallery.reviewed == ["rank"])
+
+
+def test_images_are_collected_found_and_removed(panel, settled, made, wonda):
+    history = gallery_of(panel, settled)
+    keys = [item.key for item in history._items]
+    send(history, "select", keys=keys[:2])
+    settled(lambda: len(history.selected) == 2)
+    send(history, "collect", name="  autumn   campaign ")
+    settled(lambda: history.collections == ["autumn campaign"])
+    send(history, "collect", name="other")
+    settled(lambda: len(history.collections) == 2)
+    assert wonda.history.collections() == {"autumn campaign": 2, "other": 2}
+    history.set_trait("collection", "autumn campaign")
+    settled(lambda: [item.key for item in history._shown] == keys[:2])
+    send(history, "select", keys=keys[:1])
+    settled(lambda: len(history.selected) == 1)
+    send(history, "collect", name="autumn campaign", remove=True)
+    settled(lambda: [item.key for item in history._shown] == keys[1:2])
+    assert [image.intent for image in wonda.history.search(collection="other")] == keys[:2]
+    send(history, "collect", name="x" * 200)
+    settled(lambda: history.error)
+    assert "at most 100 characters" in history.error["title"]
+    for odd in ("", 5, None):
+        with pytest.raises(ww.InvalidInputError, match="has no name"):
+            wonda.history.collect(made.images, odd)
+
+
+def test_selected_images_are_downloaded_as_a_zip(panel, settled, made, wonda):
+    gallery = gallery_of(panel, settled, made.images)
+    told = heard(gallery)
+    keys = [item.key for item in gallery._items[:3]]
+    send(gallery, "zip", keys=keys, view="v")
+    settled(lambda: of_kind(told, "zip"))
+    (ready,) = of_kind(told, "zip")
+    folder = gallery._zip[1].parent
+    data = b""
+    while len(data) < ready["bytes"]:
+        before = len(of_kind(told, "zip_piece"))
+        send(gallery, "zip_piece", id=ready["id"], at=len(data))
+        settled(lambda n=before: len(of_kind(told, "zip_piece")) > n)
+        data += told[-1][1][0]
+    send(gallery, "zip_piece", id=ready["id"], at=len(data))
+    settled(lambda: gallery._zip is None)
+    assert not folder.exists()
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        names = packed.namelist()
+        assert len(names) == 4
+        assert "manifest.json" in names
+        assert packed.testzip() is None
+    send(gallery, "zip", keys=["no such"], view="v")
+    send(gallery, "zip", keys=keys[:1], view="v")
+    settled(lambda: len(of_kind(told, "zip")) == 2)
+    folder = gallery._zip[1].parent
+    gallery.close()
+    settled(lambda: not folder.exists())
+    assert wonda.history.count() == len(made.images)
 
 
 def test_images_are_sorted_by_price(panel, settled, wonda):

@@ -97,8 +97,7 @@ class TestCode:
 
 def test_form_sends_the_text_of_its_snippets(panel, settled, wonda):
     form = panel(ww.PromptForm, prompt="A sail, {style:noir}", model="z-image")
-    settled(lambda: form.state == "ready")
-    assert form.snippets == {"style:noir": NOIR}
+    settled(lambda: form.state == "ready" and form.snippets == {"style:noir": NOIR})
     form.submit()
     settled(lambda: form.job is not None and form.job.done)
     assert wonda.history.search()[0].prompt == f"A sail, {NOIR}"

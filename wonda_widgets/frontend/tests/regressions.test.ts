@@ -23,6 +23,8 @@ const GALLERY = {
   selected_keys: [],
   searches: false,
   arrangement: "cards",
+  collection: "",
+  collections: [],
   order: "",
   rank: 0,
   approval: "",

@@ -8,6 +8,7 @@ import { AlertBox } from "../../ui/alert";
 import { Button } from "../../ui/button";
 import { AxisGrid } from "./axis_grid";
 import { CloseLook } from "./close_look";
+import { CollectMenu, ZipButton } from "./collect";
 import { FilterBar, useShownCount } from "./filter_bar";
 import { Grid } from "./grid";
 import { ImageStore } from "./image_store";
@@ -65,7 +66,11 @@ export function Gallery() {
       <MatrixProgress />
       <SearchRow words={words} inputRef={search} />
       <FilterBar groupRef={group} />
-      <SelectionBar hidden={!shownCount} onCleared={() => focusCard(active.peek())} />
+      <SelectionBar
+        viewId={viewId}
+        hidden={!shownCount}
+        onCleared={() => focusCard(active.peek())}
+      />
       <span class="wonda-note" role="status">
         {panel.get("note")}
       </span>
@@ -106,7 +111,15 @@ export function Gallery() {
 }
 
 /** The number of selected images, and what can be done with them. */
-function SelectionBar({ hidden, onCleared }: { hidden: boolean; onCleared: () => void }) {
+function SelectionBar({
+  viewId,
+  hidden,
+  onCleared,
+}: {
+  viewId: string;
+  hidden: boolean;
+  onCleared: () => void;
+}) {
   const panel = usePanel<GalleryTraits>();
   const box = useRef<HTMLDivElement>(null);
   const keys = panel.get("selected_keys");
@@ -143,6 +156,8 @@ function SelectionBar({ hidden, onCleared }: { hidden: boolean; onCleared: () =>
               </Button>
             );
           })}
+          <CollectMenu />
+          <ZipButton viewId={viewId} />
           <Button small onPress={() => panel.send({ type: "select", keys: [] })}>
             Clear
           </Button>

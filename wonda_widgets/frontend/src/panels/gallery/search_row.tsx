@@ -51,6 +51,10 @@ export function SearchRow({
 }) {
   const panel = usePanel<GalleryTraits>();
   const model = panel.get("model");
+  const collection = panel.get("collection");
+  const collections = [
+    ...new Set([...panel.get("collections"), ...(collection ? [collection] : [])]),
+  ];
   const keys = [...new Set([...panel.get("models"), ...(model ? [model] : [])])];
   return (
     <div class="wonda-search-row" hidden={!panel.get("searches")}>
@@ -80,6 +84,16 @@ export function SearchRow({
         hidden={keys.length < 2 && !model}
         aria-label="Show only: Model"
         onChange={(value) => panel.set({ model: value })}
+      />
+      <Select
+        options={[
+          { value: "", label: "All collections" },
+          ...collections.map((value) => ({ value, label: value })),
+        ]}
+        value={collection}
+        hidden={!collections.length}
+        aria-label="Show only: collection"
+        onChange={(value) => panel.set({ collection: value })}
       />
       <span class="wonda-days">
         <Day label="from" name="since" />

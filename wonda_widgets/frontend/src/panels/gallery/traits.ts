@@ -49,6 +49,8 @@ export interface GalleryTraits {
   has_videos: boolean;
   model: string;
   models: string[];
+  collection: string;
+  collections: string[];
   since: string;
   until: string;
   has_more: boolean;

@@ -1,0 +1,111 @@
+"""`ZipDownload`: send originals to the browser as one zip file.
+
+    page ──zip (keys)──> kernel: originals ──> zip on disk
+    page <──zip (id, bytes)── kernel
+    page ──zip_piece (id, at)──> kernel ──zip_piece──> page     until the end
+
+Only one piece is in transit at a time, and the file is on disk, so neither side needs memory for
+all originals twice. The file is deleted after its last piece, or when another one is requested.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InvalidInputError
+from ...utils import event_loop, new_files
+from .panel import Panel
+from .permissions import open_to_all
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ...journal.generated_image import GeneratedImage
+
+MAX_FILES = 300
+PIECE_BYTES = 2_000_000
+FOLDER_NAME = "wonda results"
+
+
+class ZipDownload(Panel):
+    """Base of the panels whose images can be downloaded together."""
+
+    _zip: tuple[str, Path] | None = None  # the ID and the file that is being sent
+
+    def _images_to_zip(self, content: Mapping[str, Any]) -> list[GeneratedImage]:
+        """Return the images that a message names."""
+        raise NotImplementedError
+
+    @open_to_all
+    def _on_zip(self, content: Mapping[str, Any]) -> None:
+        images = self._images_to_zip(content)
+        if len(images) > MAX_FILES:
+            raise InvalidInputError(
+                "images",
+                f"{len(images):,} files are too many for one download.",
+                f"Select up to {MAX_FILES}, or export them to a folder.",
+            )
+        if images:
+            self._start(self._send_zip, images, content.get("view"))
+
+    async def _send_zip(self, images: list[GeneratedImage], view: object) -> None:
+        self._delete_zip()
+        self.error = None
+        folder = await event_loop.to_thread(new_files.temporary_folder)
+        try:
+            originals = await self._client.history.export(images, folder / FOLDER_NAME)
+            file = folder / "results.zip"
+            await event_loop.to_thread(_write_zip, originals, file)
+        except BaseException:
+            _delete_soon(folder)
+            raise
+        self._zip = uuid.uuid4().hex, file
+        size = (await event_loop.to_thread(file.stat)).st_size
+        name = f"{FOLDER_NAME}.zip"
+        self.send({"type": "zip", "view": view, "id": self._zip[0], "bytes": size, "name": name})
+
+    @open_to_all
+    def _on_zip_piece(self, content: Mapping[str, Any]) -> None:
+        at = content.get("at")
+        if self._zip is not None and content.get("id") == self._zip[0] and isinstance(at, int):
+            self._start(self._send_zip_piece, *self._zip, at)
+
+    async def _send_zip_piece(self, zip_id: str, file: Path, at: int) -> None:
+        data = await event_loop.to_thread(_read_piece, file, at)
+        if data:
+            self.send({"type": "zip_piece", "id": zip_id, "at": at}, [data])
+        elif self._zip is not None and self._zip[0] == zip_id:  # the page has all of it
+            self._delete_zip()
+
+    def _delete_zip(self) -> None:
+        if self._zip is not None:
+            _delete_soon(self._zip[1].parent)
+            self._zip = None
+
+    def close(self) -> None:
+        """Also delete a file that was not sent completely."""
+        event_loop.call_soon(self._delete_zip)
+        super().close()
+
+
+def _delete_soon(folder: Path) -> None:
+    """Delete a folder in the background, even if the panel is closed meanwhile."""
+    event_loop.spawn_detached(event_loop.to_thread, shutil.rmtree, folder, True)  # noqa: FBT003
+
+
+def _write_zip(originals: Path, file: Path) -> None:
+    """Pack a folder of originals, and delete it. Slow: run it in a thread."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:  # originals are compressed
+        for each in sorted(originals.iterdir()):
+            packed.write(each, each.name)
+            each.unlink()
+
+
+def _read_piece(file: Path, at: int) -> bytes:
+    with file.open("rb") as opened:
+        opened.seek(max(0, at))
+        return opened.read(PIECE_BYTES)

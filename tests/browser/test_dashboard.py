@@ -234,3 +234,41 @@ def test_controls_that_write_files_appear_in_a_notebook(notebook):
     expect(page.get_by_role("button", name="Save to folder", exact=True)).to_be_visible(
         timeout=60_000
     )
+
+
+def test_two_people_review_by_a_link_and_can_do_nothing_else(served, visitor):
+    owner = ready(visitor(served("--title", "Cover"), permissions=["clipboard-read"]))
+    for prompt in ("A lighthouse at dawn", "A harbor after rain"):
+        begin(owner, prompt)
+        expect(owner.locator("img.wonda-image")).to_have_attribute("alt", prompt, timeout=60_000)
+    for prompt in ("A lighthouse at dawn", "A harbor after rain"):
+        owner.get_by_role("gridcell", name=prompt).click()
+    owner.get_by_role("button", name="Review…").click()
+    owner.get_by_role("textbox", name="Question").fill("Which one is the cover?")
+    expect(owner.get_by_role("heading", name="Which one is the cover?")).to_be_visible()
+    owner.get_by_role("button", name="Copy link for others").click()
+    expect(owner.get_by_role("button", name="Copied")).to_be_visible()
+    link = owner.evaluate("navigator.clipboard.readText()")
+
+    people = [visitor(link), visitor(link)]
+    for page, name in zip(people, ("Ana", "Ben"), strict=True):
+        expect(page.get_by_role("heading", name="Which one is the cover?")).to_be_visible()
+        expect(page.locator(".wonda-review-image img:visible")).to_have_count(2)
+        for absent in ("Generate", "Publish", "Presenter mode"):
+            expect(page.get_by_role("button", name=absent)).to_be_hidden()
+        assert "lighthouse" not in page.locator(".wonda-review").inner_html()
+        page.get_by_label("Your name").fill(name)
+        page.get_by_label("Your name").press("Tab")
+        page.locator(".wonda-review-image").first.focus()
+        page.keyboard.press("ArrowLeft")
+        expect(page.get_by_text("Thank you. Your votes are recorded.")).to_be_visible()
+    ana = people[0]
+    ana.get_by_role("button", name="Results").click()
+    expect(ana.get_by_text("2 votes by 2 people")).to_be_visible()
+    expect(ana.locator(".wonda-review-table tbody tr")).to_have_count(2)
+    found = Axe().run(ana, options={"runOnly": ["wcag2a", "wcag2aa"]})
+    assert found.violations_count == 0, found.generate_report()
+    ana.keyboard.press("Escape")
+    ana.get_by_role("button", name="Undo").click()
+    expect(ana.locator(".wonda-review-stage")).to_be_visible()
+    expect(ana.get_by_text("1 vote by 1 person")).to_be_visible()

@@ -55,8 +55,8 @@ def make_four(page):
     page.get_by_role("textbox", name="Prompt template").focus()
     keyboard.type("A {subject}, {light}")
     expect(page.get_by_role("textbox", name="light")).to_be_visible()
-    for values in (("sunset", "storm"), ("haze", "violet dusk")):
-        keyboard.press("Tab")
+    for name, values in (("subject", ("sunset", "storm")), ("light", ("haze", "violet dusk"))):
+        tab_to(page, name)
         for value in values:
             keyboard.type(value)
             keyboard.press("Enter")
@@ -83,29 +83,37 @@ def publish(page):
     expect(page.get_by_role("link", name="View post")).to_be_visible()
 
 
-def test_prompt_lab_notebook_by_keyboard(notebook, folder):
-    shutil.copy(frontends.ROOT / "notebooks" / "prompt_lab.ipynb", folder)
-    page = notebook("prompt_lab.ipynb")
+def review_by_two(page):
+    """Let two people decide between the selected images."""
     keyboard = page.keyboard
-    expect(page.get_by_role("button", name="Run 12")).to_have_attribute("aria-disabled", "false")
-    page.get_by_role("textbox", name="Prompt template").focus()
-    tab_to(page, "Run 12")
+    tab_to(page, "Review", back=True)
     keyboard.press("Enter")
-    # The cells below run meanwhile; what the panel asks for waits for their end.
-    expect(page.locator(".wonda-lab").get_by_text("12 of 12", exact=True)).to_be_visible()
-    expect(page.locator(".wonda-lab .wonda-card img:visible").first).to_be_visible()
-    tab_to(page, "A lighthouse by the sea, low haze")
-    keyboard.press("Space")
-    keyboard.press("ArrowRight")
-    keyboard.press("f")
-    keyboard.press("Space")
-    expect(page.get_by_text("2 selected").first).to_be_visible()
-    tab_to(page, "Compare", back=True)
+    review = page.locator(".wonda-lab .wonda-review")
+    expect(review.locator("img:visible")).to_have_count(2)
+    for name in ("Ana", "Ben"):
+        tab_to(page, "Your name")
+        keyboard.press("Control+a")
+        keyboard.type(name)
+        keyboard.press("Tab")
+        expect(review.get_by_text("0 of 1 decided")).to_be_visible()
+        tab_to(page, "The left one is better", back=True)
+        keyboard.press("ArrowLeft")
+        expect(review.get_by_text("Thank you. Your votes are recorded.")).to_be_visible()
+    tab_to(page, "Results")
     keyboard.press("Enter")
-    expect(page.locator(".wonda-lab .wonda-compare img:visible")).to_have_count(2)
-    tab_to(page, "Edit right")
+    expect(review.get_by_text("2 votes by 2 people")).to_be_visible()
+    expect(review.locator("tbody img:visible")).to_have_count(2)
+    tab_to(page, "Close", back=True)
     keyboard.press("Enter")
-    edit = page.locator(".wonda-lab .wonda-edit")
+
+
+def edit_to_a_square(page):
+    """Crop the selected image, and use it."""
+    keyboard = page.keyboard
+    lab = page.locator(".wonda-lab")
+    tab_to(page, "Edit", back=True)
+    keyboard.press("Enter")
+    edit = lab.locator(".wonda-edit")
     expect(edit.get_by_role("img")).to_be_visible()
     tab_to(page, "Crop")
     keyboard.press("Enter")
@@ -117,8 +125,45 @@ def test_prompt_lab_notebook_by_keyboard(notebook, folder):
     tab_to(page, "Use this image")
     keyboard.press("Enter")
     expect(edit.get_by_text("Uploaded")).to_be_visible()
-    expect(page.locator(".wonda-lab").get_by_text(re.compile("^1:1, "))).to_be_visible()
+    expect(lab.get_by_text(re.compile("^1:1, "))).to_be_visible()
+
+
+def test_prompt_lab_notebook_by_keyboard(notebook, folder):
+    shutil.copy(frontends.ROOT / "notebooks" / "prompt_lab.ipynb", folder)
+    page = notebook("prompt_lab.ipynb")
+    keyboard = page.keyboard
+    lab = page.locator(".wonda-lab")
+    expect(page.get_by_role("button", name="Run 18")).to_have_attribute("aria-disabled", "false")
+    expect(page.get_by_text("3 templates × 3 rows × 1 model × 2 takes")).to_be_visible()
+    page.get_by_role("textbox", name="Template plain", exact=True).focus()
+    tab_to(page, "Run 18")
+    keyboard.press("Enter")
+    # The cells below run meanwhile; what the panel asks for waits for their end.
+    expect(lab.get_by_text("18 of 18", exact=True)).to_be_visible(timeout=60_000)
+
+    tab_to(page, "Arrangement")
+    keyboard.press("ArrowRight")
+    expect(lab.get_by_role("columnheader", name="collage")).to_be_visible()
+    expect(lab.get_by_role("rowheader", name="harbor")).to_be_visible()
+    expect(lab.locator(".wonda-card img:visible").first).to_be_visible()
+    tab_to(page, "A lighthouse by the sea, low haze")
+    keyboard.press("Space")
+    keyboard.press("ArrowDown")
+    expect(lab.get_by_role("gridcell", name="A harbor by the sea").first).to_be_focused()
+    keyboard.press("f")
+    keyboard.press("Space")
+    expect(lab.get_by_text("2 selected")).to_be_visible()
+
+    review_by_two(page)
+    keyboard.press("Escape")
+    lab.get_by_role("gridcell", name="A harbor by the sea").first.focus()
+    keyboard.press("Escape")
+    keyboard.press("Space")
+    expect(lab.get_by_text("1 selected")).to_be_visible()
+    edit_to_a_square(page)
     publish(page)
+    found = Axe().run(page, context=".wonda-lab", options={"runOnly": ["wcag2a", "wcag2aa"]})
+    assert found.violations_count == 0, found.generate_report()
 
 
 def test_from_a_template_to_a_post_by_keyboard(notebook):

@@ -152,7 +152,7 @@ TRAITS = {
         (
             *("arrangement", "grid_rows", "grid_columns", "group_by"),
             *("filters", "favorites", "rating", "rank", "approval", "order"),
-            *("kind", "model", "since", "until", "notify"),
+            *("kind", "model", "collection", "since", "until", "notify"),
         )
     ),
     "Compare": {"slider": None},

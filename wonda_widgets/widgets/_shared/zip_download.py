@@ -94,7 +94,7 @@ class ZipDownload(Panel):
 
 def _delete_soon(folder: Path) -> None:
     """Delete a folder in the background, even if the panel is closed meanwhile."""
-    event_loop.spawn_detached(event_loop.to_thread, shutil.rmtree, folder, True)  # noqa: FBT003
+    event_loop.spawn_detached(event_loop.to_thread, shutil.rmtree, folder, True)
 
 
 def _write_zip(originals: Path, file: Path) -> None:

@@ -1,19 +1,24 @@
-"""A gallery of 1,000 images and a search over 10,000, in a real JupyterLab.
+"""A gallery and a grid of 10,000 images, and a search over 100,000, in a real JupyterLab.
 
-The journal holds 10,000 images with their thumbnails, as a year of work leaves it.
+The journal holds 100,000 images with their thumbnails, as years of work leave it.
 
-- First paint: from the cell's run until each visible card shows its image, of 1,000
-  images against 20, in turn.
+- First paint: from the cell's run until each visible card shows its image, of 10,000
+  images against 100, in turn; as cards and as a grid with two axes.
 - Scrolling: end to end in eight seconds; the frames of the worst second.
-- Memory of the kernel: what it grows by while all 1,000 are looked at.
+- Filter: from a choice until what remains is painted; the 95th percentile.
+- Memory of the kernel: what it grows by while all are looked at.
 - The saved notebook: what it grows by, with the widget's state in it.
 - Search: from a key pressed to the answer painted, word by word; the 95th percentile.
+- Journal: the size of its file, and the time to open it and read the first page.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,13 +27,13 @@ from typing import TYPE_CHECKING
 
 import frontends
 
-from .rows import Row
+from .rows import ROOT, Row, keyless
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 NAME = "gallery.ipynb"
-MANY, FEW, ALL = 1_000, 20, 10_000
+MANY, FEW, ALL = 10_000, 100, 100_000
 WORDS = ("harbour", "night", "lantern")
 KEYS = 600  # some wait for TCP (see below), so that a few tell now this, now that
 WHY = (
@@ -42,7 +47,7 @@ BEGIN = """
 import os
 import wonda_widgets as ww
 wonda = ww.Wonda("sk_" + "5a" * 32, base_url="http://127.0.0.1:9/api/v1")
-images = wonda.history.search(limit=1000)
+images = wonda.history.search(limit=10_000)
 def rss():
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
@@ -50,12 +55,12 @@ print(len(images), "images are there")
 """
 # Runs a cell of a gallery; resolves with the milliseconds until everything visible is painted.
 PAINTED = """
-async ([count, mark]) => {
+async ([count, mark, axes]) => {
   const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   const panel = jupyterapp.shell.currentWidget.content;
   const began = performance.now();
   panel.activeCell.model.sharedModel.setSource(
-    `gallery = ww.Gallery(images[:${count}], wonda=wonda).add_class("${mark}")\\ngallery`
+    `gallery = ww.Gallery(images[:${count}], wonda=wonda, ${axes}).add_class("${mark}")\\ngallery`
   );
   jupyterapp.commands.execute("notebook:run-cell");
   while (true) {
@@ -64,7 +69,8 @@ async ([count, mark]) => {
     const box = grid?.getBoundingClientRect();
     const seen = [...(grid?.querySelectorAll(".wonda-card") ?? [])].filter((card) => {
       const at = card.getBoundingClientRect();
-      return at.top < box.bottom && at.bottom > box.top;
+      const isBeside = at.left >= box.right || at.right <= box.left;
+      return at.top < box.bottom && at.bottom > box.top && !isBeside;
     });
     const done = (card) => {
       const img = card.querySelector("img");
@@ -80,6 +86,7 @@ SCROLLED = """
 async ([mark, seconds]) => {
   const grid = document.querySelector(`.${mark} .wonda-grid`);
   const most = grid.scrollHeight - grid.clientHeight;
+  const wide = grid.scrollWidth - grid.clientWidth;
   const frames = [];
   const began = performance.now();
   while (true) {
@@ -88,6 +95,7 @@ async ([mark, seconds]) => {
     const second = Math.floor(passed / 1000);
     frames[second] = (frames[second] ?? 0) + 1;
     grid.scrollTop = (most * passed) / (seconds * 1000);
+    grid.scrollLeft = (wide * passed) / (seconds * 1000);
   }
   return frames;
 }
@@ -105,7 +113,8 @@ async ([mark, text]) => {
     const box = grid.getBoundingClientRect();
     const seen = [...grid.querySelectorAll(".wonda-card")].filter((card) => {
       const at = card.getBoundingClientRect();
-      return at.top < box.bottom && at.bottom > box.top;
+      const isBeside = at.left >= box.right || at.right <= box.left;
+      return at.top < box.bottom && at.bottom > box.top && !isBeside;
     });
     return seen.length && seen.every((card) => card.title && !card.querySelector("img").hidden);
   };
@@ -119,15 +128,43 @@ async ([mark, text]) => {
 }
 """
 
+# Chooses a filter; resolves with the milliseconds until what remains is painted.
+FILTERED = """
+async ([mark, value]) => {
+  const root = document.querySelector(`.${mark}`);
+  const select = root.querySelector('[aria-label="Show only: place"]');
+  const grid = root.querySelector(".wonda-grid");
+  const painted = () => {
+    const box = grid.getBoundingClientRect();
+    const seen = [...grid.querySelectorAll(".wonda-card")].filter((card) => {
+      const at = card.getBoundingClientRect();
+      const isBeside = at.left >= box.right || at.right <= box.left;
+      return at.top < box.bottom && at.bottom > box.top && !isBeside;
+    });
+    return seen.length && seen.every((card) => card.title.includes(value));
+  };
+  const began = performance.now();
+  select.value = value;
+  select.dispatchEvent(new Event("change", { bubbles: true }));
+  do await new Promise(requestAnimationFrame);
+  while (!painted());
+  return performance.now() - began;
+}
+"""
+
 
 def measure(*, quick: bool) -> list[Row]:
     """Fill a journal and look at it."""
-    rounds, everything = (1, 2_000) if quick else (3, ALL)
+    rounds, everything = (1, 12_000) if quick else (3, ALL)
     with tempfile.TemporaryDirectory() as folder:
         home, work = Path(folder, "home"), Path(folder, "work")
         home.mkdir()
         work.mkdir()
         fill(home / "journal.db", everything)
+        size = sum(
+            file.stat().st_size for file in home.glob("journal.db*") if "thumb" not in file.name
+        )
+        opening = [_opening(home / "journal.db") for _ in range(1 if quick else 5)]
         frontends.write_notebook(work / NAME, BEGIN, "")
         with frontends.jupyterlab(work, home) as url, frontends.chromium() as browser:
             page = browser.new_page(viewport={"width": 1280, "height": 1000})
@@ -136,18 +173,25 @@ def measure(*, quick: bool) -> list[Row]:
             page.get_by_text(f"{MANY} images are there").wait_for()
             page.wait_for_timeout(1000)
             _painted(page, FEW, "warm")  # loads what is loaded once
-            few, many = [], []
+            few, many, few_cells, many_cells = [], [], [], []
             for number in range(rounds):
                 many.append(_painted(page, MANY, f"many{number}"))
                 few.append(_painted(page, FEW, f"few{number}"))
-            _painted(page, MANY, "last")  # a cell that is run again replaces what it showed
+                many_cells.append(_painted(page, MANY, f"cells{number}", AXES))
+                few_cells.append(_painted(page, FEW, f"fewcells{number}", AXES))
             before = _asked(page, "rss()")
+            _painted(page, MANY, "last")  # a cell that is run again replaces what it showed
             frames = page.evaluate(SCROLLED, ["last", 4 if quick else 8])
             page.wait_for_timeout(1500)
+            filters = _filter(page, "last", 1 if quick else 5)
+            _painted(page, MANY, "axes", AXES)
+            cell_frames = page.evaluate(SCROLLED, ["axes", 4 if quick else 8])
+            page.wait_for_timeout(1500)
+            filters += _filter(page, "axes", 1 if quick else 5)
             grown = (_asked(page, "rss()") - before) / 1000
             state = _asked(page, "len(repr({k: v for k, v in gallery_of().items()}))", STATE)
             keys = _search(page, 1 if quick else KEYS // sum(map(len, WORDS)))
-    p95 = quantiles(keys, n=20)[-1] if len(keys) > 1 else keys[0]
+    p95 = _p95(keys)
     return [
         Row.ratio(
             f"gallery: first paint, {MANY:,} images against {FEW}",
@@ -155,19 +199,46 @@ def measure(*, quick: bool) -> list[Row]:
             [took / 1000 for took in few],
             2,
         ),
+        Row.ratio(
+            f"grid with two axes: first paint, {MANY:,} images against {FEW}",
+            [took / 1000 for took in many_cells],
+            [took / 1000 for took in few_cells],
+            2,
+        ),
         Row(
             "gallery: scrolling end to end, ms per frame in the worst second",
-            f"{min(frames)} frames",
+            f"{min(frames)} frames; as a grid {min(cell_frames)}",
             "",
-            1000 / min(frames),
+            1000 / min(*frames, *cell_frames),
             33.3,
+        ),
+        Row(
+            f"gallery and grid of {MANY:,}: a filter change, 95th percentile, ms",
+            f"{_p95(filters):.0f} (median {median(filters):.0f})",
+            "",
+            _p95(filters),
+            150,
+        ),
+        Row(
+            f"journal of {everything:,} images: size of the file, MB",
+            f"{size / 1e6:.0f}",
+            "",
+            size / 1e6,
+            120,
+        ),
+        Row(
+            f"journal of {everything:,} images: opening, and the first page, ms",
+            f"{median(opening):.0f} ({min(opening):.0f} to {max(opening):.0f})",
+            "",
+            median(opening),
+            300,
         ),
         Row(
             "gallery: kernel memory after all images were displayed, MB",
             f"{grown:.1f}",
             "",
             max(0.0, grown),  # the kernel may have given memory back meanwhile
-            60,
+            80,
         ),
         Row(
             "gallery: widget state in the saved notebook, KB",
@@ -195,10 +266,45 @@ def gallery_of():
 """
 
 
-def _painted(page: Page, count: int, mark: str) -> float:
+AXES = 'rows="row", columns="column"'
+
+
+def _painted(page: Page, count: int, mark: str, axes: str = "") -> float:
     page.wait_for_timeout(500)
-    found: float = page.evaluate(PAINTED, [count, mark])
+    found: float = page.evaluate(PAINTED, [count, mark, axes])
     return found
+
+
+def _filter(page: Page, mark: str, rounds: int) -> list[float]:
+    """Choose each value of a filter in turn."""
+    took = []
+    for value in ("harbour", "lake", "street", "desert") * rounds:
+        took.append(float(page.evaluate(FILTERED, [mark, value])))
+        page.wait_for_timeout(300)
+    return took
+
+
+def _p95(values: list[float]) -> float:
+    return quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
+
+
+def _opening(path: Path) -> float:
+    """Milliseconds until a new process has opened the journal and read the first page."""
+    command = [sys.executable, "-c", OPENING, str(path)]
+    done = subprocess.run(command, cwd=ROOT, env=keyless(), check=True, stdout=subprocess.PIPE)
+    return float(done.stdout)
+
+
+OPENING = """
+import sys, time
+from wonda_widgets.journal.images import Query
+from wonda_widgets.journal.journal import Journal
+began = time.perf_counter()
+kept = Journal(sys.argv[1])
+found = kept.images.search("http://127.0.0.1:9/api/v1", Query(), 120, 0).result()
+assert len(found) == 120
+print(1000 * (time.perf_counter() - began))
+"""
 
 
 def _asked(page: Page, expression: str, code: str = "") -> float:
@@ -281,8 +387,17 @@ def fill(path: Path, count: int) -> None:
                 (f"i{number:06}", base, body, at, at + 20, f"j{number}", reply),
             )
             made = file.execute(
-                "INSERT INTO picture (intent, base_url, asked_at, model) VALUES (?,?,?,?)",
-                (f"i{number:06}", base, at, f"m{number % 3}"),
+                "INSERT INTO picture (intent, base_url, asked_at, model, fills) VALUES (?,?,?,?,?)",
+                (
+                    *(f"i{number:06}", base, at, f"m{number % 3}"),
+                    json.dumps(
+                        {
+                            "place": places[number % 8],
+                            "row": f"row {number // 10 % 100}",
+                            "column": f"column {number % 10 + 10 * (number // 1000 % 10)}",
+                        }
+                    ),
+                ),
             )
             file.execute(
                 "INSERT INTO words (rowid, prompt, note) VALUES (?,?,'')", (made.lastrowid, prompt)
@@ -296,7 +411,7 @@ def fill(path: Path, count: int) -> None:
     buffer = BytesIO()
     noise.save(buffer, "JPEG", quality=55)
     with sqlite3.connect(path.with_name(path.name + thumbnails.FILE_SUFFIX)) as file:
-        for number in range(count - 1_500, count):
+        for number in range(max(0, count - 12_000), count):
             # Each is a file of its own: what comes after a JPEG's end is not looked at.
             data = buffer.getvalue() + os.urandom(16)
             file.execute("INSERT INTO thumbnail VALUES (?,?,?,?)", (base, f"p{number}", now, data))

@@ -192,8 +192,15 @@ class Gallery(ZipDownload, ImageGrid):
 
     # ------------------------------------------------------------ a matrix
 
-    def show_matrix(self, matrix: Matrix | None) -> None:
-        """Show another matrix, or nothing. Call this on the package's loop only."""
+    def show_matrix(self, matrix: Matrix | None, *, beside: bool = False) -> None:
+        """Show another matrix, or nothing. Call this on the package's loop only.
+
+        Parameters
+        ----------
+        matrix : Matrix or None
+        beside : bool
+            Whether to keep the results that are shown now, before those of the matrix.
+        """
         self._subscription.end()
         if self._closed:
             return
@@ -204,9 +211,9 @@ class Gallery(ZipDownload, ImageGrid):
             self._set_items([])
             return
         self._subscription.replace(matrix.watch(self._update_cell))
-        self._set_items(
-            [gallery_items.from_cell(cell, self._matrix_number) for cell in matrix.cells]
-        )
+        cells = [gallery_items.from_cell(cell, self._matrix_number) for cell in matrix.cells]
+        kept = [item for item in self._items if item.image is not None] if beside else []
+        self._set_items([*kept, *cells])
 
     def set_steering(self, steers: bool) -> None:  # noqa: FBT001 - the only argument
         """Set whether to offer `Resume` and `Retry failed`, or leave them to another panel."""

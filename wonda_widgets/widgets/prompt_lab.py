@@ -142,6 +142,12 @@ class PromptLab(PublishForms):
             images_only=True,
             permission=EDIT,
         )
+        self.gallery.add_action(
+            "more",
+            "More like this…",
+            lambda images: self._more_like(images[0]),
+            permission=Permission.GENERATE,
+        )
         self.compare.add_action(
             "publish", "Publish…", partial(self._publish, self.gallery), permission=PUBLISH
         )
@@ -182,7 +188,7 @@ class PromptLab(PublishForms):
 
     def _show_run(self, matrix: Matrix) -> None:
         self._group(matrix)
-        self.gallery.show_matrix(matrix)
+        self.gallery.show_matrix(matrix, beside=self.form.is_more(matrix))
         self.gallery.scroll_into_view()  # in a narrow window, it is below the form
 
     def _group(self, matrix: Matrix) -> None:
@@ -192,6 +198,11 @@ class PromptLab(PublishForms):
         ]
         if len(varied) > 1 and not self.gallery.group_by:
             self.gallery.group_by = varied[0]
+
+    def _more_like(self, image: GeneratedImage) -> None:
+        """Fill the form, so that the price is seen before more is generated."""
+        self.form.fill_more(image)
+        self.form.scroll_into_view()
 
     def _edit(self, image: GeneratedImage) -> None:
         require_image(image.media, "edited")

@@ -10,6 +10,7 @@ from conftest import KEY, only, sandbox_of, send
 from PIL import Image
 
 import wonda_widgets as ww
+from wonda_widgets.models import GenerationModel
 from wonda_widgets.utils import event_loop
 from wonda_widgets.widgets._parts import lab_form
 from wonda_widgets.widgets._shared import gallery_items, plan_summary
@@ -210,6 +211,37 @@ def test_selected_images_are_downloaded_as_a_zip(panel, settled, made, wonda):
     gallery.close()
     settled(lambda: not folder.exists())
     assert wonda.history.count() == len(made.images)
+
+
+def test_more_like_this_is_priced_generated_and_shown_beside(panel, settled, wonda):
+    lab = panel(ww.PromptLab, template="A {a}", values={"a": ["sail", "kite"]}, models="z-image")
+    settled(lambda: lab.form.plan.get("count") == 2)
+    run(lab)
+    settled(lambda: lab.matrix is not None and lab.matrix.state == "done")
+    settled(lambda: lab.form.state == "ready")
+    settled(lambda: all(item.image for item in lab.gallery._items))
+    key = lab.gallery._items[0].key
+    send(lab.gallery, "act", name="more", keys=[key])
+    settled(lambda: lab.form.plan.get("count") == 4 and not lab.form.plan.get("is_stale"))
+    assert lab.form.templates == only("A sail")
+    assert "4 more takes" in lab.form.file_note
+    assert wonda.history.count() == 2, "nothing is generated before the price was seen"
+    run(lab)
+    settled(lambda: lab.matrix.state == "done" and len(lab.matrix.cells) == 4)
+    settled(lambda: len(lab.gallery._items) == 6 and all(i.image for i in lab.gallery._items))
+    assert wonda.history.count() == 6
+    send(lab.form, "undo_file")
+    settled(lambda: lab.form.templates == only("A {a}"))
+    assert (lab.form.takes, lab.form.values) == (1, {"a": ["sail", "kite"]})
+
+
+def test_more_takes_of_a_seeded_model_have_new_seeds():
+    schema = {"properties": {"seed": {"type": "integer", "minimum": 5, "maximum": 1_000}}}
+    model = GenerationModel(key="m", params=schema)
+    for _ in range(50):
+        seed = lab_form._with_new_seed({"seed": 7, "n": 1}, model)["seed"]
+        assert 5 <= seed <= 900
+    assert lab_form._with_new_seed({"n": 1}, GenerationModel(key="m")) == {"n": 1}
 
 
 def test_images_are_sorted_by_price(panel, settled, wonda):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import random
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
     from ...client.wonda_client import AsyncWonda, Wonda
     from ...imaging.saved_settings import SavedSettings
     from ...jobs.matrix.planning import Plan
+    from ...journal.generated_image import GeneratedImage
     from ...models import GenerationModel
 
 DEFAULT_BUDGET = 2.50  # US dollars
 MAX_TAKES = 100
 DEFAULT_COUNT = 10  # of a random sample
+DEFAULT_MORE = 4  # takes of a result
+LARGEST_SEED = 2**31 - 1 - MAX_TAKES  # so that each take can have the next one
 SHOWN_ROWS = 5  # of a table
 MAX_CELL_LENGTH = 80  # characters shown of a table's cell
 
@@ -139,6 +143,8 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
         self._plan_listeners: list[Callable[[Matrix], object]] = []
         self._run_listeners: list[Callable[[Matrix], object]] = []
         self._offered: dict[tuple[str, str], GenerationModel] = {}  # by kind and key
+        self._more_of: str | None = None  # the prompt of the result of which more are wanted
+        self._table_before: tables.Table | None = None  # for Undo
         self._table = tables.read_table(table)
         amount = check_amount(budget)
         texts = templates.read_templates(template) if template else {"": ""}
@@ -365,6 +371,42 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
             default="",
         )
 
+    # ------------------------------------------------------------ more of a result
+
+    def fill_more(self, image: GeneratedImage) -> None:
+        """Fill the form with the request of a result, to generate more takes of it.
+
+        Call this on the package's loop only. `Undo` restores what was in the form.
+        """
+        kind = "video" if image.media.is_video else "image"
+        model = self._offered.get((kind, image.model))
+        params, refused = saved_file.split_params(model, image.params)
+        self._remember(*FORM_TRAITS)
+        with self.hold_sync():
+            self.kind = kind
+            self.templates = [{"name": "", "text": templates.literal(image.prompt)}]
+            self.models = [image.model] if model is not None else self.models
+            self.params = {name: [value] for name, value in _with_new_seed(params, model).items()}
+            self.combine = "product"
+            self.takes = DEFAULT_MORE
+            self.file_note = (
+                f"The selected result is filled in. Run generates {DEFAULT_MORE} more takes of it."
+            )
+        self._table_before, self._table, self.table = self._table, [], {}
+        self._references.clear()
+        for media_id in image.references:
+            self.add_reference(Media(media_id=media_id))
+        self._show_references()
+        self._more_of = image.prompt
+        if refused:
+            self.file_note += f" Not accepted any more: {', '.join(refused)}."
+
+    def is_more(self, matrix: Matrix) -> bool:
+        """Return whether a matrix consists of more takes of a result."""
+        return self._more_of is not None and {cell.cell.prompt for cell in matrix.cells} == {
+            self._more_of
+        }
+
     # ------------------------------------------------------------ a saved file
 
     def _use_settings(self, settings: SavedSettings, name: str) -> None:
@@ -390,6 +432,12 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
         name = str(content.get("name") or "The file")[:MAX_CELL_LENGTH]
         buffers = content.get("buffers") or [b""]
         self._start(self._read_table, name, bytes(buffers[0]))
+
+    def _undo_fill(self) -> None:
+        self._more_of = None
+        if self._table_before is not None:
+            self._table, self._table_before = self._table_before, None
+            self.table = _shown_table("Table", self._table)
 
     async def _read_table(self, name: str, content: bytes) -> None:
         table = await event_loop.to_thread(tables.read_csv, content, name)
@@ -620,6 +668,17 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
     def _on_dismiss_plan(self, _content: object) -> None:
         self._unfinished_plan = None
         self.unfinished_plan = ""
+
+
+def _with_new_seed(params: dict[str, Any], model: GenerationModel | None) -> dict[str, Any]:
+    """Replace the seed, which would give the same result again."""
+    fields = parameters.form_fields(model.params) if model is not None else []
+    seed = next((field for field in fields if field.name == plan_arguments.SEED), None)
+    if seed is None:
+        return params
+    most = LARGEST_SEED if seed.maximum is None else int(seed.maximum) - MAX_TAKES
+    least = int(seed.minimum or 0)
+    return {**params, seed.name: random.randint(least, max(least, most))}  # noqa: S311
 
 
 def _shown_table(name: str, table: tables.Table) -> dict[str, Any]:

@@ -54,6 +54,10 @@ class SavedFile(Panel):
             for trait, value in (before or {}).items():
                 self.set_trait(trait, value)
             self.file_note = ""
+        self._undo_fill()
+
+    def _undo_fill(self) -> None:
+        """Restore what is in no trait."""
 
     def _remember(self, *traits: str) -> None:
         """Keep the values of the form, for Undo."""

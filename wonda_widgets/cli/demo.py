@@ -133,6 +133,7 @@ def _dashboard_settings(options: argparse.Namespace) -> dict[str, str]:
         "TITLE": options.title,
         "PRESENTER": "1" if options.presenter else None,
         "PUBLISH": options.publish,
+        "REVIEW_ONLY": "1" if options.review_only else None,
         "BUDGET_USD": None if options.budget is None else str(options.budget),
     }
     named = {f"WONDA_DASHBOARD_{name}": value for name, value in settings.items() if value}

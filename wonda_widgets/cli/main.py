@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--voila", action="store_true", help="a dashboard without code")
     page = command.add_argument_group("with --voila")
     page.add_argument("--title", help="title of the page")
+    page.add_argument(
+        "--review-only", action="store_true", help="show only reviews, by their links"
+    )
     page.add_argument("--presenter", action="store_true", help="large type, publishing hidden")
     page.add_argument("--publish", choices=("confirm", "hidden"), help="whether visitors can post")
     page.add_argument(

@@ -60,7 +60,9 @@ async def write(
         )
     _check(images, width)
     all_facts = [facts.facts_of(each.values, each.model, each.params) for each in images]
-    table = grid_axes.arrange(all_facts, *grid_axes.choose_axes(all_facts, rows, columns))
+    known = list(dict.fromkeys(name for each in all_facts for name in each))
+    axes = grid_axes.choose_axes(known, facts.varying(all_facts), rows, columns)
+    table = grid_axes.arrange(all_facts, *axes)
     most = max(len(members) for row in table.cells for members in row)
     layout = await event_loop.to_thread(
         grid_sheet.lay_out, *_labels(table), most, width, _common_ratio(images)

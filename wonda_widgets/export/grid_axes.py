@@ -14,7 +14,7 @@ from ..models import facts
 from ..utils import suggestions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 TAKE, TEMPLATE, MODEL = "values.take", "values.template", "model"
 NO_VALUE = "–"  # of an image without the fact
@@ -41,21 +41,32 @@ class GridTable(msgspec.Struct, frozen=True):
 
 
 def choose_axes(
-    all_facts: Sequence[facts.Facts], rows: str | None = None, columns: str | None = None
+    known: Sequence[str],
+    varying: Iterable[str],
+    rows: str | None = None,
+    columns: str | None = None,
 ) -> tuple[str, str]:
     """Return the facts of rows and columns; None selects one that differs.
 
     Templates and models are best compared side by side, so they become columns. Takes are shown
     within a cell if two other facts differ.
 
+    Parameters
+    ----------
+    known : sequence of str
+        The names of all facts.
+    varying : iterable of str
+        Those that differ; see `facts.varying`.
+    rows, columns : str or None
+        Full or short names; an empty one for no axis.
+
     Raises
     ------
     InvalidInputError
         If no image has a fact of that name, or both axes have the same.
     """
-    known = list(dict.fromkeys(name for each in all_facts for name in each))
     chosen = {"rows": _find("rows", rows, known), "columns": _find("columns", columns, known)}
-    differing = [name for name in facts.varying(all_facts) if name not in chosen.values()]
+    differing = [name for name in varying if name not in chosen.values()]
     side_by_side = [name for name in (TEMPLATE, MODEL) if name in differing]
     others = [name for name in differing if name not in {*side_by_side, TAKE}]
     takes = [TAKE] if TAKE in differing else []

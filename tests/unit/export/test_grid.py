@@ -35,6 +35,11 @@ def facts_of(*rows):
     return [facts.facts_of(*row) for row in rows]
 
 
+def choose(several, **axes):
+    known = list(dict.fromkeys(name for each in several for name in each))
+    return grid_axes.choose_axes(known, facts.varying(several), **axes)
+
+
 class TestAxes:
     def test_two_that_differ_are_chosen(self):
         several = facts_of(
@@ -44,12 +49,12 @@ class TestAxes:
                 for light in LIGHTS
             )
         )
-        assert grid_axes.choose_axes(several) == ("values.subject", "values.light")
-        assert grid_axes.choose_axes(several, columns="subject") == (
+        assert choose(several) == ("values.subject", "values.light")
+        assert choose(several, columns="subject") == (
             "values.light",
             "values.subject",
         )
-        assert grid_axes.choose_axes(several, rows="", columns="light") == ("", "values.light")
+        assert choose(several, rows="", columns="light") == ("", "values.light")
 
     def test_templates_and_models_are_columns(self):
         several = facts_of(
@@ -60,15 +65,15 @@ class TestAxes:
                 for model in ("m", "n")
             )
         )
-        assert grid_axes.choose_axes(several) == ("values.subject", "values.template")
-        assert grid_axes.choose_axes(several, rows="template") == ("values.template", "model")
+        assert choose(several) == ("values.subject", "values.template")
+        assert choose(several, rows="template") == ("values.template", "model")
 
     def test_takes_are_columns_if_little_else_differs(self):
         several = facts_of(*(({"subject": s, "take": t}, "m", {}) for s in SUBJECTS for t in "12"))
-        assert grid_axes.choose_axes(several) == ("values.subject", "values.take")
+        assert choose(several) == ("values.subject", "values.take")
 
     def test_nothing_differs(self):
-        assert grid_axes.choose_axes(facts_of(({}, "m", {}))) == ("", "")
+        assert choose(facts_of(({}, "m", {}))) == ("", "")
 
     def test_numbers_are_sorted_and_what_has_no_value_has_a_place(self):
         several = facts_of(*(({}, "m", {"steps": steps}) for steps in (30, 4, 20)))

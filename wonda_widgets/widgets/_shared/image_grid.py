@@ -102,6 +102,7 @@ class ImageGrid(VideoPanel):
     def __init__(self, *args: Any, owners: Collection[str] | None = None, **traits: Any) -> None:
         self._owners = owners
         self._items: list[Item] = []
+        self._varying: dict[str, list[str]] = {}  # the facts that differ; see `facts.varying`
         self._items_by_key: dict[str, Item] = {}
         self._shown: list[Item] = []
         self._facet_names: list[str] = []
@@ -120,6 +121,7 @@ class ImageGrid(VideoPanel):
 
     def _set_items(self, items: list[Item]) -> None:
         self._items = items
+        self._varying = facts.varying([item.facts for item in items])
         self._items_by_key = {item.key: item for item in items}
         self._select(
             [key for key in self.selected_keys if key in self._items_by_key or self.searches]
@@ -137,7 +139,7 @@ class ImageGrid(VideoPanel):
         self._arrange_pending = False
         if self._closed:
             return
-        varying = facts.varying([item.facts for item in self._items])
+        varying = self._varying
         facets = gallery_items.facets(varying)
         filters = {name: value for name, value in self.filters.items() if name in varying}
         by = self._fact_name(self.group_by)
@@ -198,11 +200,11 @@ class ImageGrid(VideoPanel):
         ]
         if chosen[0] and chosen[0] == chosen[1]:
             chosen[1] = None
-        known = [
-            {name: item.facts[name] for name in usable if name in item.facts} for item in shown
-        ]
-        axes = grid_axes.choose_axes(known, *chosen) if shown else ("", "")
-        return grid_axes.arrange(known, *axes)
+        rows, columns = chosen
+        axes = ("", "")
+        if shown:
+            axes = grid_axes.choose_axes(usable, usable, rows=rows, columns=columns)
+        return grid_axes.arrange([item.facts for item in shown], *axes)
 
     def _fact_name(self, name: str) -> str:
         """Resolve a fact's full or short name; return "" if unknown."""
@@ -221,8 +223,10 @@ class ImageGrid(VideoPanel):
             self._windows.pop(next(iter(self._windows)))
         keys = content.get("has")
         cached = {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()
-        for first, stop in windows:
+        # Without `lacking`, the page has none of the items.
+        for first, stop in _read_windows(content["lacking"]) if "lacking" in content else windows:
             self._send_items(first, stop)
+        for first, stop in windows:
             for item in self._shown[first:stop]:
                 if item.image is not None and item.key not in cached:
                     self._fetch(item)

@@ -208,8 +208,24 @@ export function useRequests(
       );
       if (!lacks && known.current === wanted) return;
       known.current = wanted;
-      panel.send({ type: "window", view: viewId, windows, has });
+      const lacking = windows.flatMap((window) => missing(store, window));
+      panel.send({ type: "window", view: viewId, windows, lacking, has });
     }, REQUEST_DELAY);
     return () => clearTimeout(timer);
   }, [wanted, revision, store, viewId, panel]);
+}
+
+/** The parts of a window whose items have not arrived. */
+function missing(
+  store: ImageStore,
+  [first, last]: readonly [number, number],
+): (readonly [number, number])[] {
+  const parts: [number, number][] = [];
+  for (let index = first; index < last; index++) {
+    if (store.items.has(index)) continue;
+    const part = parts.at(-1);
+    if (part?.[1] === index) part[1] = index + 1;
+    else parts.push([index, index + 1]);
+  }
+  return parts;
 }

@@ -18,6 +18,7 @@ export class ImageStore {
   readonly version = signal(0);
   readonly items = new Map<number, Item>();
   readonly #thumbs = new Map<string, string>(); // object URLs, oldest first
+  #isScheduled = false;
   readonly #broken = new Map<string, string>(); // why there is no thumbnail
   // Items of a revision may arrive before its traits.
   #early: ItemsMessage[] = []; // of the newest revision
@@ -63,6 +64,8 @@ export class ImageStore {
       for (const [index, old] of this.items) if (old.key === item.key) this.items.set(index, item);
     } else if (content.type === "thumb") {
       this.#keepThumb(String(content.key), objectUrl(buffers[0], ""), shown);
+      this.#changedSoon();
+      return;
     } else if (content.type === "broken") {
       this.#broken.set(String(content.key), String(content.reason));
     } else return;
@@ -77,6 +80,16 @@ export class ImageStore {
 
   #changed(): void {
     this.version.value = this.version.peek() + 1; // reading `value` would subscribe an effect
+  }
+
+  /** Render once per frame, however many thumbnails arrive in it. */
+  #changedSoon(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    requestAnimationFrame(() => {
+      this.#isScheduled = false;
+      this.#changed();
+    });
   }
 
   #keepEarly(message: ItemsMessage): void {

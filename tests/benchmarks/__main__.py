@@ -49,6 +49,7 @@ TOPICS = (
     "first_paint",
     "click",
     "gallery",
+    "plan",
     "preview",
     "videos",
 )

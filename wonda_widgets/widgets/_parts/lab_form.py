@@ -24,7 +24,7 @@ from .._shared.permissions import Permission, requires
 from .._shared.reference_images import ReferencesPanel
 from .._shared.saved_file import SavedFile
 from .._shared.snippet_menu import SnippetMenu
-from ..prompt_form import KINDS, PRICE_DELAY_SECONDS, shown
+from ..prompt_form import KINDS, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BUDGET = 2.50  # US dollars
 MAX_TAKES = 100
+PLAN_DELAY_SECONDS = 0.05  # without a change; the page also waits until the user stops typing
 DEFAULT_COUNT = 10  # of a random sample
 DEFAULT_MORE = 4  # takes of a result
 LARGEST_SEED = 2**31 - 1 - MAX_TAKES  # so that each take can have the next one
@@ -271,7 +272,7 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
 
     async def _update_plan(self) -> None:
         # Wait until the user stops typing; each change restarts the wait.
-        await asyncio.sleep(PRICE_DELAY_SECONDS)
+        await asyncio.sleep(PLAN_DELAY_SECONDS)
         try:
             await self._read_placeholders()
             matrix = await self._make_matrix()

@@ -47,21 +47,16 @@ function stateText(item: Item | undefined): string {
 
 function CardContent(props: CardProps) {
   const { index, item, isSelected } = props;
-  const thumb = item?.state === "succeeded" ? props.thumb : "";
-  const state = stateText(item);
-  const { title = "", text = "" } = item?.error ?? {};
-  const problem = `${title} ${text}`.trim() || props.problem;
   const label = [
     item?.title,
     item?.caption,
-    state,
-    problem,
+    stateText(item),
+    item && problemText(item, props.problem),
     item?.favorite && "favorite",
     item?.rating && `${item.rating} of 5 stars`,
     item?.rank && `rank ${item.rank}`,
     item?.approval,
   ];
-  const retry = item && retryText(item);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the grid handles the keys of its cards
     // biome-ignore lint/a11y/useSemanticElements: a table cannot be laid out in virtual rows
@@ -79,17 +74,30 @@ function CardContent(props: CardProps) {
       onDblClick={() => props.onOpen(index)}
       onFocus={() => props.onFocus(index)}
     >
+      {/* While it scrolls fast, most cards are gone before their item arrives. */}
+      {item ? <Filled {...props} item={item} /> : <div class="wonda-card-image" />}
+    </div>
+  );
+}
+
+function Filled({ item, ...props }: CardProps & { item: Item }) {
+  const thumb = item.state === "succeeded" ? props.thumb : "";
+  const state = stateText(item);
+  const problem = problemText(item, props.problem);
+  const retry = retryText(item);
+  return (
+    <>
       <div class="wonda-card-image">
-        <img src={thumb || undefined} hidden={!thumb} alt="" draggable={false} />
+        <img src={thumb || undefined} hidden={!thumb} alt="" draggable={false} decoding="async" />
         <div class="wonda-card-state" hidden={!!thumb}>
           {state && <strong>{state}</strong>}
-          {item?.state === "running" && (
+          {item.state === "running" && (
             <div class="wonda-bar">
               <div />
             </div>
           )}
           {problem && <span class="wonda-card-why">{problem}</span>}
-          {item && retry && (
+          {retry && (
             // biome-ignore lint/a11y/noStaticElementInteractions: keeps the click from the card
             // biome-ignore lint/a11y/useKeyWithClickEvents: keeps the click from the card
             <span onClick={(event) => event.stopPropagation()}>
@@ -99,13 +107,13 @@ function CardContent(props: CardProps) {
             </span>
           )}
         </div>
-        <span class="wonda-card-length" aria-hidden="true" hidden={!item?.is_video}>
-          ▶ {item?.length}
+        <span class="wonda-card-length" aria-hidden="true" hidden={!item.is_video}>
+          ▶ {item.length}
         </span>
-        <span class="wonda-card-result" aria-hidden="true" hidden={!item?.rank && !item?.approval}>
-          {[item?.rank && `#${item.rank}`, item?.approval].filter(Boolean).join(" ")}
+        <span class="wonda-card-result" aria-hidden="true" hidden={!item.rank && !item.approval}>
+          {[item.rank && `#${item.rank}`, item.approval].filter(Boolean).join(" ")}
         </span>
-        <span class="wonda-card-star" aria-hidden="true" hidden={!item?.favorite}>
+        <span class="wonda-card-star" aria-hidden="true" hidden={!item.favorite}>
           ★
         </span>
         <span class="wonda-card-tick" aria-hidden="true">
@@ -113,15 +121,21 @@ function CardContent(props: CardProps) {
         </span>
       </div>
       <div class="wonda-card-text">
-        <span class="wonda-card-caption" dir="auto" hidden={!item?.caption}>
-          {item?.caption ?? ""}
+        <span class="wonda-card-caption" dir="auto" hidden={!item.caption}>
+          {item.caption ?? ""}
         </span>
         <span class="wonda-card-title" dir="auto">
-          {item?.title ?? ""}
+          {item.title ?? ""}
         </span>
       </div>
-    </div>
+    </>
   );
+}
+
+/** What is wrong with an item: its request's error, or why it has no thumbnail. */
+function problemText({ error }: Item, reason: string): string {
+  const { title = "", text = "" } = error ?? {};
+  return `${title} ${text}`.trim() || reason;
 }
 
 export const Card = memo(CardContent);

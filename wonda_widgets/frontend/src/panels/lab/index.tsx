@@ -35,7 +35,7 @@ const FORM_TRAITS = [
   "budget",
   "max_concurrency",
 ] as const;
-const PAUSE = 300; // milliseconds
+const PAUSE = 120; // milliseconds
 const MAX_CONCURRENCY = 32;
 const MAX_TAKES = 100;
 const MAX_RESULTS = 1000;

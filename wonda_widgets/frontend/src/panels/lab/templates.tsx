@@ -12,7 +12,7 @@ import { SnippetMenu } from "../../ui/snippet_menu";
 import { TemplateInput } from "./template_input";
 import type { LabTraits, Template } from "./traits";
 
-const PAUSE = 300; // milliseconds
+const PAUSE = 120; // milliseconds
 const HELP =
   "Use {subject} for a variable part, and {red|blue} for a list of values in place. " +
   "Press Enter to add a value, or paste one per line.";

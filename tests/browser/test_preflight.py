@@ -25,7 +25,7 @@ def posts(sandbox, path):
 
 def bring_references(page):
     """Choose, drop and move them, by the keyboard and by dragging; one is refused."""
-    chooser = page.locator("input[type=file]")
+    chooser = page.locator("input[type=file][multiple]")
     expect(chooser).to_have_accessible_name("Reference images")
     chooser.set_input_files([image("red.png", "red", 2_500_000), image("blue.png", "blue")])
     shown = page.get_by_role("list", name="Reference images").get_by_role("img")

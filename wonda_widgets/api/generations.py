@@ -252,7 +252,10 @@ class AsyncGenerations:
         >>> matrix = wonda.images.matrix(
         ...     ["A {subject}, {light}", "{subject} at {light}, 35mm", "Photo: {subject}, {light}"],
         ...     models="nano-banana-2",
-        ...     table="subjects.csv",
+        ...     table=[
+        ...         {"subject": "sunset", "light": "low haze"},
+        ...         {"subject": "storm", "light": "violet dusk"},
+        ...     ],
         ...     takes=2,
         ... )
         """

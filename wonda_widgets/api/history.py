@@ -284,7 +284,7 @@ class AsyncHistory:
 
         Examples
         --------
-        >>> wonda.history.collect(gallery.selected, "autumn campaign")
+        >>> wonda.history.collect(images[:2], "autumn campaign")
         >>> images = wonda.history.search(collection="autumn campaign")
         """
         await self._collect("add", images, collection)
@@ -529,7 +529,7 @@ class AsyncHistory:
 
         Examples
         --------
-        >>> wonda.history.grid(matrix.images, "grid.png", rows="subject", columns="template")
+        >>> sheet = wonda.history.grid(images, "grid.png", rows="aspectRatio", columns="model")
         """
         from ..export import grid  # noqa: PLC0415 - needed only now
 

@@ -24,6 +24,8 @@ KEY_COLUMNS = {
     "status": "rowid",
     "review": "id",
     "vote": "id",
+    "collected": "id",
+    "snippet": "name",
 }
 
 #: States without a known outcome.

@@ -149,7 +149,8 @@ class PromptForm(SavedFile, SnippetMenu, ReferencesPanel):
 
         Examples
         --------
-        >>> form = ww.PromptForm.from_file("a-quiet-harbor-1f0c.png")
+        >>> folder = wonda.history.export(images, "harbor")
+        >>> form = ww.PromptForm.from_file(next(folder.glob("*.png")))
         """
         settings, name = saved_file.read_path(path)
         form = cls(wonda, **options)

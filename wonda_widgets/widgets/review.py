@@ -60,7 +60,7 @@ class Review(Panel):
 
     Examples
     --------
-    >>> review = ww.Review(lab.matrix.images, question="Which one sells the lamp?")
+    >>> review = ww.Review(images, question="Which one sells the lamp?")
     >>> review
 
     In the next cell:
@@ -174,6 +174,7 @@ class Review(Panel):
 
         Examples
         --------
+        >>> review = ww.Review(images, question="Which one sells the lamp?")
         >>> rows = review.votes()
         """
         return [self._vote_row(vote) for vote in self.results().votes]

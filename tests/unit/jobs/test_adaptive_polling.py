@@ -172,6 +172,8 @@ def test_job_of_ten_minutes_reports_only_its_changes(clock):
     began, reports = clock.monotonic(), []
 
     async def poll():
+        while not reports:  # until it is watched
+            await asyncio.sleep(0)
         elapsed = clock.monotonic() - began
         status = "idle" if elapsed < 30 else "locked" if elapsed < 60 else "in_progress"
         return {"status": "succeeded" if elapsed >= 600 else status, "outputs": []}

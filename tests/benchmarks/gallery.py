@@ -74,7 +74,7 @@ async ([count, mark, axes]) => {
     });
     const done = (card) => {
       const img = card.querySelector("img");
-      return !img.hidden && img.complete && img.naturalWidth > 0;
+      return img && !img.hidden && img.complete && img.naturalWidth > 0;
     };
     if (seen.length >= 8 && seen.every(done)) return performance.now() - began;
     if (performance.now() - began > 60000) throw new Error(`${seen.length} visible cards`);
@@ -116,7 +116,8 @@ async ([mark, text]) => {
       const isBeside = at.left >= box.right || at.right <= box.left;
       return at.top < box.bottom && at.bottom > box.top && !isBeside;
     });
-    return seen.length && seen.every((card) => card.title && !card.querySelector("img").hidden);
+    const isShown = (card) => card.title && card.querySelector("img")?.hidden === false;
+    return seen.length && seen.every(isShown);
   };
   const before = order();
   const began = performance.now();

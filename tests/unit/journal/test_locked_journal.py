@@ -21,6 +21,7 @@ from wonda_widgets.errors import ClosedError
 from wonda_widgets.journal import database, file_problems
 from wonda_widgets.journal.images import Query
 from wonda_widgets.journal.journal import Journal
+from wonda_widgets.journal.reviews import Vote
 from wonda_widgets.models import Snapshot
 from wonda_widgets.utils import event_loop
 
@@ -215,6 +216,7 @@ RECORD_AND_EXIT = """
 import sys
 from wonda_widgets.journal import database, file_problems
 from wonda_widgets.journal.journal import Journal
+from wonda_widgets.journal.reviews import Vote
 file_problems.BUSY_TIMEOUT_SECONDS = 0.05
 database.LOCK_WARNING_SECONDS, database.EXIT_WAIT_SECONDS = 0.1, 0.3
 journal = Journal(sys.argv[1])
@@ -372,6 +374,28 @@ def test_merge_keeps_marks_that_another_process_set_meanwhile(open_journal, unwr
     assert (marks.favorite, marks.rating, marks.note) == (True, 5, "elsewhere")
 
 
+def test_votes_collections_and_snippets_in_memory_are_merged(open_journal, unwritable_file):
+    journal, other = open_journal(), open_journal()
+    first, _ = begin(journal).result(20)
+    journal.snippets.save({"style:old": "x"}).result(20)
+    journal.collections.add(BASE, "old", [first]).result(20)
+    record_in_memory(journal, unwritable_file)
+    review = journal.reviews.open(BASE, "Which one?", "compare", ["a", "b"]).result(20)
+    vote = Vote("", "name:ana", "Ana", "a", "b", "left", "", 0.0)
+    assert journal.reviews.vote(review.id, vote).result(20) is None
+    journal.snippets.save({"style:new": "y"}).result(20)
+    journal.snippets.remove("style:old").result(20)
+    journal.collections.remove(BASE, "old", [first]).result(20)
+    journal.collections.add(BASE, "new", [first]).result(20)
+    unwritable_file.active = False
+    other.snippets.save({"style:other": "z"}).result(20)
+    begin(journal).result(20)
+    assert not journal.problem
+    assert [each.choice for each in other.reviews.votes(review.id).result(20)] == ["left"]
+    assert other.collections.names(BASE).result(20) == {"new": 1}
+    assert [each.name for each in other.snippets.all().result(20)] == ["style:new", "style:other"]
+
+
 def test_file_that_stays_unwritable_is_reported_only_once(open_journal, unwritable_file):
     journal = open_journal()
     begin(journal).result(20)
@@ -461,6 +485,7 @@ def test_forked_child_of_a_process_in_memory_uses_the_file(open_journal, unwrita
 FORK_AFTER_CLOSE = """
 import os, sys
 from wonda_widgets.journal.journal import Journal
+from wonda_widgets.journal.reviews import Vote
 journal = Journal(sys.argv[1])
 journal.begin_request("https://a.test", "inference", b"{}").result()
 journal.close()

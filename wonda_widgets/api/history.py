@@ -514,7 +514,7 @@ class AsyncHistory:
             (``"aspectRatio"``), ``"model"``, ``"template"`` or ``"take"``; ``""`` for no axis. By
             default, two facts that differ are chosen.
         width : int
-            In pixels. A page may be wider, and scrolls with its labels in sight.
+            In pixels. A page may be wider; its labels stay visible while it scrolls.
 
         Returns
         -------

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".webp", ".html")
 MAX_IMAGES = 2_000
 MAX_CONCURRENT = 4  # downloads at the same time
-DEFAULT_WIDTH = 1600  # pixels
 MAX_PREVIEW_BYTES = 2_000_000  # of an image on a sheet
 MAX_PAGE_BYTES = 8_000_000  # of all images on a page, unless each has only its minimum
 MIN_PAGE_PREVIEW_BYTES, MAX_PAGE_PREVIEW_BYTES = 12_000, 250_000

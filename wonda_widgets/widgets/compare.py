@@ -8,11 +8,10 @@ import traitlets
 
 from ..api import origin
 from ..errors import InvalidInputError, WondaError
-from ..imaging import decode_threads
 from ..journal.generated_image import GeneratedImage
 from ..models import facts
 from ..utils import event_loop
-from ._shared import formatting, gallery_items
+from ._shared import formatting, gallery_items, large_image
 from ._shared.frontend import view
 from ._shared.permissions import open_to_all
 from ._shared.video_panel import VideoPanel
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from ..jobs.job import Job
     from ..models import Media
     from ._shared.permissions import Permission, Permissions
-
-LARGE_PIXELS = 1600  # pixels
-LARGE_MAX_BYTES = 900_000
 
 
 class Compare(VideoPanel):
@@ -145,8 +141,7 @@ class Compare(VideoPanel):
     async def _send_image(self, image: GeneratedImage, key: str, view: object) -> None:
         message = {"type": "large", "key": key, "view": view}
         try:
-            data = await self._client.history.poster(image)
-            large = await decode_threads.run(_enlarged, data)
+            large = await large_image.load(self._client.history, image)
         except WondaError as error:
             self.send({**message, "reason": error.message})
         else:
@@ -224,10 +219,3 @@ def _comparison_rows(
         durations = [formatting.format_duration(image.seconds) for image in images]
         rows.append({"label": "Generated in", "values": durations, "differs": False})
     return rows
-
-
-def _enlarged(data: bytes) -> Any:
-    """Return the enlarged copy of an original. Slow: run it in a thread."""
-    from ..imaging.preview import create_preview  # noqa: PLC0415 - Pillow is loaded when needed
-
-    return create_preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)

@@ -14,14 +14,13 @@ import traitlets
 
 from ..errors import InvalidInputError, WondaError
 from ..http.responses import replace_lone_surrogates
-from ..imaging import decode_threads
 from ..jobs.matrix.cells import total_price
 from ..jobs.matrix.matrix import Matrix
 from ..journal.generated_image import GeneratedImage
 from ..journal.images import ORDERS
 from ..models import facts
 from ..utils import event_loop
-from ._shared import error_alerts, formatting, gallery_items
+from ._shared import error_alerts, formatting, gallery_items, large_image
 from ._shared.frontend import view
 from ._shared.image_grid import ImageGrid
 from ._shared.permissions import Permission, open_to_all, requires
@@ -41,8 +40,6 @@ FIRST_PAGE_SIZE = 120  # images of a search that are shown initially
 MAX_RESULTS = 1_000  # images of a search; a narrower search finds the others
 SEARCH_DELAY_SECONDS = 0.4  # seconds without a keystroke before the remaining results are loaded
 REFRESH_DELAY_SECONDS = 0.5  # seconds in which several journal changes are collected
-LARGE_PIXELS = 1600  # longest side of the enlarged image
-LARGE_MAX_BYTES = 900_000
 SEARCH_TRAITS = ("text", "kind", "model", "collection", "since", "until")
 #: Traits that the browser sets; the search text is sent as a message instead.
 BROWSER_TRAITS = (
@@ -484,8 +481,7 @@ class Gallery(ZipDownload, ImageGrid):
         self.send({"type": "about", **details})
         message = {"type": "large", "key": item.key, "view": view}
         try:
-            data = await self._client.history.poster(image)
-            large = await decode_threads.run(_enlarged, data)
+            large = await large_image.load(self._client.history, image)
         except WondaError as error:
             self.send({**message, "reason": error.message})
             return
@@ -626,13 +622,6 @@ class _Action(NamedTuple):
     max_images: int
     images_only: bool
     permission: Permission | None
-
-
-def _enlarged(data: bytes) -> Any:
-    """Return the enlarged copy of an original. Slow: run it in a thread."""
-    from ..imaging.preview import create_preview  # noqa: PLC0415 - Pillow is loaded when needed
-
-    return create_preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)
 
 
 def _price(cells: Iterable[CellResult]) -> str:

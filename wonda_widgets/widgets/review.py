@@ -13,10 +13,10 @@ import traitlets
 from ..api import reviews
 from ..api.reviews import key_of
 from ..errors import InvalidInputError, WondaError
-from ..imaging import decode_threads
 from ..reviewing import pairing, results
 from ..utils import arguments, event_loop
 from ..utils.table_rows import spreadsheet_row
+from ._shared import large_image
 from ._shared.frontend import view
 from ._shared.panel import Panel
 from ._shared.permissions import Permission, open_to_all, requires
@@ -373,8 +373,9 @@ class Review(Panel):
 
     async def _send_image(self, key: str, image: GeneratedImage) -> None:
         try:
-            data = await self._client.history.poster(image)
-            large = await decode_threads.run(_enlarged, data)
+            large = await large_image.load(
+                self._client.history, image, LARGE_PIXELS, LARGE_MAX_BYTES
+            )
         except WondaError as error:
             self.send({"type": "image", "key": key, "reason": error.message})
             return
@@ -483,10 +484,3 @@ def _agreement_text(found: ReviewResults) -> str:
     if found.agreement is None:
         return ""
     return f"Two people chose the same in {found.agreement:.0%} of the cases that both decided."
-
-
-def _enlarged(data: bytes) -> Any:
-    """Return a large copy of an original. Slow: run it in a thread."""
-    from ..imaging.preview import create_preview  # noqa: PLC0415 - Pillow is loaded when needed
-
-    return create_preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)

@@ -6,6 +6,7 @@ import { useObjectUrl } from "../runtime/bytes";
 import { uid, useMessages, usePanel } from "../runtime/context";
 import { type Delivery, useDelivery } from "../runtime/delivery";
 import { classes } from "../runtime/dom";
+import { fileDrop } from "../runtime/drop";
 import type { Panel } from "../runtime/panel";
 import { Button } from "./button";
 import { Field } from "./field";
@@ -118,20 +119,10 @@ export function References({ most, invalid, error = "" }: Props) {
     if (known.some((item) => item.key === key) && to >= 0 && to < known.length)
       panel.send({ type: "move_reference", key, to });
   };
-  const onDrag = (event: DragEvent) => {
-    if (!event.dataTransfer?.types.includes("Files") || !drop.current || !most) return;
-    event.preventDefault();
-    event.stopPropagation();
-    drop.current.classList.toggle("wonda-on", event.type === "dragover");
-    if (event.type === "drop") files.add(event.dataTransfer.files);
-  };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: files are dropped here; the input inside has the keys
     <div
       hidden={most === 0 && !items.length}
-      onDragOver={onDrag}
-      onDragLeave={onDrag}
-      onDrop={onDrag}
+      {...fileDrop(drop, most ? (dropped) => files.add(dropped) : null)}
     >
       <Field
         name="references"

@@ -5,6 +5,7 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { usePanel } from "../runtime/context";
 import { useDelivery } from "../runtime/delivery";
+import { fileDrop } from "../runtime/drop";
 import { Button } from "./button";
 
 const MAX_BYTES = 8_000_000; // a front end's websocket accepts messages of up to 10 MB
@@ -67,22 +68,8 @@ export function DropSavedFile({
   children: ComponentChildren;
 }) {
   const box = useRef<HTMLDivElement>(null);
-  const onDrag = (event: DragEvent) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    event.stopPropagation();
-    box.current?.classList.toggle("wonda-on", event.type === "dragover");
-    if (event.type === "drop") file.read(event.dataTransfer.files[0]);
-  };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: a file is dropped here; the input beside the label has the keys
-    <div
-      ref={box}
-      class="wonda-drop-settings"
-      onDragOver={onDrag}
-      onDragLeave={onDrag}
-      onDrop={onDrag}
-    >
+    <div ref={box} class="wonda-drop-settings" {...fileDrop(box, ([first]) => file.read(first))}>
       {children}
     </div>
   );

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { usePanel } from "../../runtime/context";
 import { useDelivery } from "../../runtime/delivery";
+import { fileDrop } from "../../runtime/drop";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
 import type { LabTraits } from "./traits";
@@ -32,17 +33,9 @@ export function TableField({ error }: { error: string }) {
       problem.value = `${file.name} cannot be read. Choose it again.`;
     }
   };
-  const onDrag = (event: DragEvent) => {
-    if (!event.dataTransfer?.types.includes("Files") || !drop.current) return;
-    event.preventDefault();
-    event.stopPropagation();
-    drop.current.classList.toggle("wonda-on", event.type === "dragover");
-    if (event.type === "drop") read(event.dataTransfer.files[0]);
-  };
   const more = count - rows.length;
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: a file is dropped here; the input inside has the keys
-    <div onDragOver={onDrag} onDragLeave={onDrag} onDrop={onDrag}>
+    <div {...fileDrop(drop, ([first]) => read(first))}>
       <Field
         label="Table of values"
         error={problem.value || error}

@@ -293,14 +293,14 @@ gallery""",
         page,
         """small = wonda.history.thumbnail(wonda.history.search()[0])
 for number in range(400):
-    gallery.send({"type": "thumb", "key": f"another{number}"}, [small])
+    gallery.send({"type": "thumbs", "keys": [f"another{number}"]}, [small])
 gallery.text = "harbour" """,
     )
     expect(page.locator(".wonda-card[title='A harbour'] img:visible")).to_have_count(2)
     run(
         page,
         """for number in range(400):
-    gallery.send({"type": "thumb", "key": f"one_more{number}"}, [small])
+    gallery.send({"type": "thumbs", "keys": [f"one_more{number}"]}, [small])
 gallery.note = "All were sent." """,
     )
     expect(page.get_by_text("All were sent.")).to_have_count(2)

@@ -308,8 +308,7 @@ class AsyncHistory:
         self._core.transport.check_open()
         change = getattr(self._core.journal.collections, how)
         await asyncio.wrap_future(change(self._core.journal_key, self.redact(name), intents))
-        for listener in list(self._core.on_image):
-            listener()
+        self._core.report_image_change()
 
     @on_package_loop
     async def collections(self) -> dict[str, int]:

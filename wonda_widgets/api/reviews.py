@@ -58,6 +58,7 @@ class AsyncReviews:
     def __init__(self, core: Core, history: AsyncHistory) -> None:
         self._core = core
         self._history = history
+        self._rankings: dict[str, tuple[list[Vote], Ranking]] = {}  # of the latest votes, by review
 
     @on_package_loop
     async def open(
@@ -183,9 +184,9 @@ class AsyncReviews:
         )
 
     @on_package_loop
-    async def votes(self, review: SavedReview) -> list[Vote]:
-        """Read the votes of all people, oldest first."""
-        return await asyncio.wrap_future(self._core.journal.reviews.votes(review.id))
+    async def votes(self, review: SavedReview, person: str | None = None) -> list[Vote]:
+        """Read the votes of all people, or of one, oldest first."""
+        return await asyncio.wrap_future(self._core.journal.reviews.votes(review.id, person))
 
     @on_package_loop
     async def results(self, review: SavedReview) -> ReviewResults:
@@ -194,7 +195,7 @@ class AsyncReviews:
         is_compare = review.mode == "compare"
         ranking = None
         if is_compare:
-            ranking = await event_loop.to_thread(results.rank, review.images, votes)
+            ranking = await self._rank(review, votes)
         counts = {} if is_compare else results.approvals(votes)
         approvals = {key: results.approval(count) for key, count in counts.items()}
         if votes:
@@ -206,6 +207,14 @@ class AsyncReviews:
             agreement=results.agreement(votes),
             people=len({vote.person for vote in votes}),
         )
+
+    async def _rank(self, review: SavedReview, votes: list[Vote]) -> Ranking:
+        """Rank the images, unless that was done for the same votes."""
+        known, ranking = self._rankings.get(review.id, (None, None))
+        if ranking is None or known != votes:
+            ranking = await event_loop.to_thread(results.rank, review.images, votes)
+            self._rankings[review.id] = votes, ranking
+        return ranking
 
     async def _record(self, ranking: Ranking | None, approvals: dict[str, str]) -> None:
         marks: dict[str, Any] = {key: {"approval": value} for key, value in approvals.items()}
@@ -220,8 +229,7 @@ class AsyncReviews:
         }
         if changed:
             await asyncio.wrap_future(journal.set_review_results(changed))
-            for listener in list(self._core.on_image):
-                listener()
+            self._core.report_image_change()
 
 
 class Reviews(Blocking[AsyncReviews]):

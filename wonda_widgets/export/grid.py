@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import statistics
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidInputError, WondaError
@@ -18,10 +17,11 @@ from ..imaging import decode_threads, grid_sheet
 from ..imaging.preview import create_preview
 from ..models import facts
 from ..utils import arguments, event_loop
-from . import files, grid_axes
+from . import files, grid_axes, pages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from ..imaging.grid_sheet import Sheet
     from ..imaging.preview import Preview
@@ -36,7 +36,6 @@ MAX_PAGE_BYTES = 8_000_000  # of all images on a page, unless each has only its 
 MIN_PAGE_PREVIEW_BYTES, MAX_PAGE_PREVIEW_BYTES = 12_000, 250_000
 SCALE = 2  # pixels of an image on a page for each pixel of its space, for sharp screens
 NOT_AVAILABLE = "not available"
-STATIC = Path(__file__).parent / "static"
 
 
 async def write(
@@ -175,13 +174,8 @@ async def _page(
 def _render(
     images: Sequence[GeneratedImage], table: GridTable, layout: Sheet, found: dict[int, str]
 ) -> bytes:
-    import jinja2  # noqa: PLC0415 - loaded only if it is used
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(STATIC), autoescape=True, undefined=jinja2.StrictUndefined
-    )
     rows, columns = _labels(table)
-    page = environment.get_template("grid.html.j2").render(
+    page = pages.template("grid.html.j2").render(
         rows=rows,
         columns=columns,
         cells=[

@@ -115,6 +115,32 @@ def arrange(all_facts: Sequence[facts.Facts], row_fact: str, column_fact: str) -
     return GridTable(row_fact, column_fact, rows, columns, cells)
 
 
+def windows(
+    table: GridTable, rows: tuple[int, int], columns: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Return where the images of some cells are, if those of all cells are in one list.
+
+    Parameters
+    ----------
+    table : GridTable
+    rows, columns : tuple of int
+        The first and the last row and column.
+
+    Returns
+    -------
+    list of tuple of int
+        For each row with such images, the index of the first one, and of the one after the last.
+    """
+    first, last = columns
+    found = []
+    begin = 0
+    for row in table.cells[: rows[1] + 1]:
+        counts = [len(cell) for cell in row]
+        found.append((begin + sum(counts[:first]), begin + sum(counts[: last + 1])))
+        begin += sum(counts)
+    return [(start, stop) for start, stop in found[rows[0] :] if start < stop]
+
+
 def _value(of: facts.Facts, name: str) -> str:
     return of.get(name, NO_VALUE) if name else ""
 

@@ -14,13 +14,13 @@ import math
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..http.responses import replace_lone_surrogates
 from ..imaging.preview import Preview
 from ..models import format_duration, parameters
 from ..utils.visible_text import shorten
+from . import pages
 from .timeline import SUCCEEDED, summary
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from .timeline import EditEvent, ImageTimeline, TimelinePost
 
     PreviewOrReason = Preview | str
-
-STATIC = Path(__file__).parent / "static"
 
 #: Lengths in characters.
 MAX_TEXT_LENGTH = 20_000
@@ -92,24 +90,13 @@ def render(board: Board, previews: Sequence[Mapping[str, PreviewOrReason]]) -> b
 
 @cache
 def _template() -> Template:
-    import jinja2  # noqa: PLC0415 - loaded only if it is used
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(STATIC),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["duration"] = _duration
-    return environment.get_template("storyboard.html.j2")
+    return pages.template("storyboard.html.j2", duration=_duration)
 
 
 @cache
 def _asset(name: str) -> dict[str, str]:
     """Read a file of the page, with its hash for the Content-Security-Policy."""
-    text = (STATIC / name).read_text(encoding="utf-8").strip()
+    text = (pages.STATIC / name).read_text(encoding="utf-8").strip()
     digest = hashlib.sha256(text.encode()).digest()
     return {"text": text, "sha256": base64.b64encode(digest).decode()}
 

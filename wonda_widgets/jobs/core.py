@@ -104,6 +104,11 @@ class Core:
         """The name under which the journal keeps this client's requests."""
         return self.transport.journal_key
 
+    def report_image_change(self) -> None:
+        """Call the listeners of `on_image`: an image is new, or a mark of one has changed."""
+        for listener in list(self.on_image):
+            listener()
+
     # ------------------------------------------------------------ jobs
 
     async def start(
@@ -168,8 +173,7 @@ class Core:
             if snapshot.status == "succeeded":
                 self._ended_runs[similar()] += 1
                 if kind == "inference":
-                    for listener in list(self.on_image):
-                        listener()
+                    self.report_image_change()
 
         return Job(
             kind,

@@ -131,9 +131,8 @@ class Reviews:
 
         def work(connection: sqlite3.Connection) -> Vote | None:
             subjects = (vote.subject, vote.other)
-            for earlier in _votes(connection, review_id):
-                is_same = {earlier.subject, earlier.other} == set(subjects)
-                if is_same and earlier.person == vote.person:
+            for earlier in _votes(connection, review_id, vote.person):
+                if {earlier.subject, earlier.other} == set(subjects):
                     return earlier
             connection.execute(
                 "INSERT INTO vote VALUES (?,?,?,?,?,?,?,?,?,0)",
@@ -175,9 +174,11 @@ class Reviews:
 
         return self._database.run(work)
 
-    def votes(self, review_id: str) -> Future[list[Vote]]:
-        """Read the votes of a review, oldest first."""
-        return self._database.run(lambda connection: _votes(connection, review_id), writes=False)
+    def votes(self, review_id: str, person: str | None = None) -> Future[list[Vote]]:
+        """Read the votes on a review by all people, or by one; oldest first."""
+        return self._database.run(
+            lambda connection: _votes(connection, review_id, person), writes=False
+        )
 
 
 def _read(connection: sqlite3.Connection, review_id: str) -> SavedReview | None:
@@ -187,8 +188,10 @@ def _read(connection: sqlite3.Connection, review_id: str) -> SavedReview | None:
     return SavedReview(row["id"], row["question"], row["mode"], json.loads(row["images"]))
 
 
-def _votes(connection: sqlite3.Connection, review_id: str) -> list[Vote]:
+def _votes(connection: sqlite3.Connection, review_id: str, person: str | None = None) -> list[Vote]:
     rows = connection.execute(
-        "SELECT * FROM vote WHERE review=? AND NOT withdrawn ORDER BY at, id", (review_id,)
+        "SELECT * FROM vote WHERE review=?1 AND (?2 IS NULL OR person=?2) AND NOT withdrawn"
+        " ORDER BY at, id",
+        (review_id, person),
     ).fetchall()
     return [Vote(*(row[name] for name in Vote.__struct_fields__)) for row in rows]

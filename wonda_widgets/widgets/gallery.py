@@ -447,7 +447,7 @@ class Gallery(ZipDownload, ImageGrid):
         item.image = marked
         if self._search_task is not None and not self._search_task.done():
             self._search()
-        self.send({"type": "item", "item": self._to_message(item)})
+        self.send({"type": "item", "item": self._to_message(item, self._caption_facts())})
         self._select(self.selected_keys)  # `selected` also has the marks
         self.rated = self.rated or marked.rating > 0
         if self.favorites or self.rating:

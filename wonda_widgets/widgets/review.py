@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LARGE_PIXELS = 1200  # longest side of an image that is shown
 LARGE_MAX_BYTES = 500_000
+RANKING_DELAY_SECONDS = 1.0  # after a vote; ranking hundreds of images takes seconds of CPU time
 MAX_TITLE_LENGTH = 200  # characters
 MAX_ID_LENGTH = 80  # characters of a visitor's ID
 
@@ -95,6 +96,7 @@ class Review(Panel):
         self._review: SavedReview | None = None
         self._images: dict[str, GeneratedImage] = {}
         self._loading: concurrent.futures.Future[None] | None = None
+        self._is_ranking_due = False
         given = _check(images, question, mode)
         super().__init__(
             wonda,
@@ -157,6 +159,7 @@ class Review(Panel):
         with self.hold_sync():
             self.question, self.mode, self.count = review.question, review.mode, len(found)
             self.review_id = review.id
+        self._rank_soon()  # the last votes may not have been ranked when a kernel ended
 
     # ------------------------------------------------------------ for the next cell
 
@@ -279,12 +282,12 @@ class Review(Panel):
         """Send a person what is to be decided next."""
         self._start(self._send_next, content)
 
-    async def _send_next(self, content: Mapping[str, Any]) -> None:
+    async def _send_next(self, content: Mapping[str, Any], problem: str = "") -> None:
         review = self._review
         if review is None:
             return
         person, _ = self._person(content)
-        votes = [vote for vote in await self._client.reviews.votes(review) if vote.person == person]
+        votes = await self._client.reviews.votes(review, person)
         seen = {frozenset({vote.subject, vote.other}) - {""} for vote in votes}
         turns = self._turns(review, person)
         left = [turn for turn in turns if frozenset(turn) not in seen]
@@ -299,6 +302,7 @@ class Review(Panel):
                 "asked": min(len(turns), max(asked, len(votes) if content.get("more") else 0)),
                 "all": len(turns),
                 "can_undo": bool(votes),
+                "problem": problem,
             }
         )
 
@@ -335,6 +339,7 @@ class Review(Panel):
         if self._review is None or not 1 <= len(keys) <= 2:  # noqa: PLR2004 - one image or a pair
             return
         person, name = self._person(content)
+        problem = ""
         try:
             await self._client.reviews.vote(
                 self._review,
@@ -344,9 +349,24 @@ class Review(Panel):
                 name=name,
                 comment=str(content.get("comment") or ""),
             )
-        finally:
-            await self._send_next(content)
-        await self._client.reviews.results(self._review)
+        except InvalidInputError as error:  # only this person is told
+            problem = f"{error.message} {error.hint}".strip()
+        await self._send_next(content, problem)
+        self._rank_soon()
+
+    def _rank_soon(self) -> None:
+        """Record ranks and approvals once for several votes in quick succession."""
+        if not self._is_ranking_due:
+            self._is_ranking_due = True
+            asyncio.get_running_loop().call_later(RANKING_DELAY_SECONDS, self._rank)
+
+    def _rank(self) -> None:
+        self._is_ranking_due = False
+        if self._review is not None:
+            self._start(self._record, self._review)
+
+    async def _record(self, review: SavedReview) -> None:
+        await self._client.reviews.results(review)
 
     @open_to_all
     def _on_undo(self, content: Mapping[str, Any]) -> None:
@@ -357,11 +377,11 @@ class Review(Panel):
             return
         person, _ = self._person(content)
         api = self._client.reviews
-        own = [vote for vote in await api.votes(self._review) if vote.person == person]
+        own = await api.votes(self._review, person)
         if own:
             await api.withdraw(self._review, person, own[-1].id)
         await self._send_next(content)
-        await api.results(self._review)
+        self._rank_soon()
 
     # ------------------------------------------------------------ images and results
 

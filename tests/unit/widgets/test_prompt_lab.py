@@ -65,6 +65,16 @@ def gallery_of(panel, settled, *args, **options):
     return gallery
 
 
+def thumbnails(told):
+    """The bytes of the thumbnails that were sent, by key."""
+    return {
+        key: data
+        for content, buffers in told
+        if content["type"] == "thumbs"
+        for key, data in zip(content["keys"], buffers, strict=True)
+    }
+
+
 # ---------------------------------------------------------------- gallery
 
 
@@ -72,14 +82,13 @@ def test_only_visible_images_are_sent(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
     send(gallery, "window", view="v", windows=[[1, 3]], has=[])
-    settled(lambda: len(of_kind(told, "thumb")) == 2)
-    [window] = of_kind(told, "items")
+    settled(lambda: len(thumbnails(told)) == 2)
+    [[window]] = [content["parts"] for content in of_kind(told, "items")]
     assert (window["first"], len(window["items"])) == (1, 2)
     assert window["items"][0]["title"] == "A sunset, dusk"
     assert window["items"][0]["caption"] == "sunset · dusk"
-    assert {c["key"] for c in of_kind(told, "thumb")} == {i["key"] for i in window["items"]}
-    sizes = [len(buffers[0]) for content, buffers in told if content["type"] == "thumb"]
-    assert max(sizes) <= 32_000
+    assert set(thumbnails(told)) == {item["key"] for item in window["items"]}
+    assert max(map(len, thumbnails(told).values())) <= 32_000
     state = gallery.get_state()
     assert len(repr({**state, "_esm": "", "_css": ""})) < 2_500
 
@@ -89,8 +98,8 @@ def test_known_images_are_not_sent_again(panel, settled, made):
     told = heard(gallery)
     keys = [gallery_items.from_image(image).key for image in made.images]
     send(gallery, "window", view="v", windows=[[0, 3]], has=keys[:2])
-    settled(lambda: of_kind(told, "thumb"))
-    assert [content["key"] for content in of_kind(told, "thumb")] == [keys[2]]
+    settled(lambda: thumbnails(told))
+    assert list(thumbnails(told)) == [keys[2]]
 
 
 def test_scrolled_past_images_do_not_delay_others(panel, settled, made, monkeypatch):
@@ -112,11 +121,11 @@ def test_scrolled_past_images_do_not_delay_others(panel, settled, made, monkeypa
     send(gallery, "window", view="v", windows=[[5, 6]], has=[])
     settled(lambda: set(gallery._fetching) == {keys[5]})
     event_loop.call_soon(gate.set)
-    settled(lambda: of_kind(told, "thumb"))
-    assert [content["key"] for content in of_kind(told, "thumb")] == [keys[5]]
+    settled(lambda: thumbnails(told))
+    assert list(thumbnails(told)) == [keys[5]]
     assert fetched == [*keys[:3], keys[5]]
     send(gallery, "window", view="v", windows=[[2, 5]], has=[])
-    settled(lambda: len(of_kind(told, "thumb")) == 4)
+    settled(lambda: len(thumbnails(told)) == 4)
     assert fetched == [*keys[:3], keys[5], *keys[3:5]]  # what was begun was finished, and kept
 
 
@@ -284,12 +293,21 @@ def test_windows_of_a_grid_are_sent_and_kept_up_to_date(panel, settled, made):
     sent = []
     gallery.send = lambda message, buffers=None: sent.append(message)  # noqa: ARG005
     send(gallery, "window", view="v", windows=[[0, 1], [3, 5]], has=[])
-    settled(lambda: sum(message["type"] == "thumb" for message in sent) == 3)
-    ranges = [(m["first"], len(m["items"])) for m in sent if m["type"] == "items"]
+    settled(lambda: sum(len(message.get("keys", [])) for message in sent) == 3)
+    parts = [part for m in sent if m["type"] == "items" for part in m["parts"]]
+    ranges = [(part["first"], len(part["items"])) for part in parts]
     assert ranges == [(0, 1), (3, 2)]
+    # The page shows the second column of two rows: that is sent of another arrangement, too.
+    across, down = len(gallery.grid["columns"]), len(gallery.grid["rows"])
+    assert across != down
+    area, windows = [[0, 1], [1, 1]], [[1, 2], [across + 1, across + 2]]
+    send(gallery, "window", view="v", windows=windows, area=area, lacking=[], has=[])
     sent.clear()
     gallery.set_trait("grid_rows", "light")
-    settled(lambda: sum(message["type"] == "items" for message in sent) == 2)
+    gallery.set_trait("grid_columns", "subject")
+    settled(lambda: sent and len(gallery.grid["rows"]) == across)
+    firsts = {part["first"] for part in sent[-1]["parts"]}
+    assert firsts == {1, down + 1}
 
 
 def test_grid_is_exported_with_its_axes(panel, settled, made, tmp_path, monkeypatch):
@@ -532,10 +550,10 @@ def test_matrix_fills_the_gallery(panel, settled, wonda):
     told = heard(gallery)
     send(gallery, "window", view="v", windows=[[0, 2]])
     settled(lambda: of_kind(told, "items"))
-    assert {item["state"] for item in of_kind(told, "items")[0]["items"]} == {"waiting"}
+    assert {item["state"] for item in of_kind(told, "items")[0]["parts"][0]["items"]} == {"waiting"}
     assert gallery.progress == {}
     matrix.start()
-    settled(lambda: gallery.progress.get("state") == "done" and of_kind(told, "thumb"))
+    settled(lambda: gallery.progress.get("state") == "done" and of_kind(told, "thumbs"))
     assert gallery.progress["text"] == "1 of 2, 1 failed"
     last = {content["item"]["key"]: content["item"] for content in of_kind(told, "item")}
     assert last[gallery._items[0].key]["state"] == "succeeded"

@@ -7,6 +7,7 @@ from conftest import KEY, send
 
 import wonda_widgets as ww
 from wonda_widgets.reviewing import results
+from wonda_widgets.widgets import review as review_panel
 
 SUBJECTS = ["sail", "kite", "harbor", "lighthouse"]
 
@@ -129,9 +130,12 @@ def test_second_vote_on_a_pair_is_refused(panel, person, images):
     pair = ana.turn["images"]
     ana.vote("left", pair)
     ana.vote("right", pair[::-1])
-    assert review.error is None or "already voted" in review.error["title"]
+    assert "already voted on these images" in ana.turn["problem"]
+    assert review.error is None  # which all people would see
     assert len(review.votes()) == 1
     assert ana.turn["done"] == 1
+    ana.vote("left")
+    assert not ana.turn["problem"]
 
 
 def test_vote_is_undone_and_asked_again(panel, person, images):
@@ -193,6 +197,22 @@ def test_rank_is_in_the_history(wonda, panel, person, images):
     assert [image.rank for image in found] == [1, 2, 3, 4]
     assert [image.rank for image in wonda.history.search("", rank=2, order="rank")] == [1, 2]
     assert found[0].row()["rank"] == 1
+
+
+def test_ranks_follow_the_votes_without_a_look_at_the_results(
+    wonda, panel, person, images, settled, monkeypatch
+):
+    monkeypatch.setattr(review_panel, "RANKING_DELAY_SECONDS", 0.05)
+    rankings, real = [], results.rank
+    monkeypatch.setattr(results, "rank", lambda *args: rankings.append(args) or real(*args))
+    review = panel(ww.Review, images)
+    order = keys(images, "harbor", "kite", "sail", "lighthouse")
+    person(review, "a").prefer(order)
+    settled(lambda: not review._is_ranking_due and not review._tasks)
+    assert [image.rank for image in wonda.history.search("", order="rank")] == [1, 2, 3, 4]
+    count = len(rankings)
+    review.results()
+    assert len(rankings) == count  # the votes are the same
 
 
 class TestApproval:
@@ -260,12 +280,11 @@ def test_hostile_votes_count_nothing(panel, person, images, settled, content):
     assert review.votes() == []
 
 
-def test_long_names_and_comments_are_refused_or_cut(panel, person, images, settled):
+def test_long_names_and_comments_are_refused_or_cut(panel, person, images):
     review = panel(ww.Review, images, mode="approve")
     ana = person(review, "a", "x" * 5_000)
     ana.vote("approve", comment="y" * 2_000)
-    settled(lambda: review.error)
-    assert "more than 1,000 characters" in review.error["title"]
+    assert "more than 1,000 characters" in ana.turn["problem"]
     ana.vote("approve", comment=f"my key is {KEY}")
     assert review.votes()[0]["comment"]
 

@@ -277,7 +277,7 @@ def test_gallery_marks_and_plays_videos(wonda, panel, settled):
     assert gallery.has_videos
     send(gallery, "window", view="v", windows=[[0, 2]])
     settled(lambda: page.all_of("items"))
-    [clip] = [item for item in page.all_of("items")[-1][0]["items"] if item["is_video"]]
+    [clip] = [item for item in page.all_of("items")[-1][0]["parts"][0]["items"] if item["is_video"]]
     assert clip["length"] == "0:03"
     content, _ = page.ask("play", "video", of=clip["key"])
     assert content["of"] == clip["key"]

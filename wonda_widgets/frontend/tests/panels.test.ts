@@ -423,11 +423,21 @@ const item = (key: string) => ({ key, state: "succeeded" as const, title: key })
 test("items that arrive before their revision are kept for it", () => {
   const store = new ImageStore();
   store.startRevision(1);
-  store.receive({ type: "items", revision: 2, first: 5, items: [item("a")] }, [], 1, []);
+  store.receive(
+    { type: "items", revision: 2, parts: [{ first: 5, items: [item("a")] }] },
+    [],
+    1,
+    [],
+  );
   assert.equal(store.items.size, 0);
   store.startRevision(2);
   assert.equal(store.indexOf("a"), 5);
-  store.receive({ type: "items", revision: 1, first: 0, items: [item("old")] }, [], 2, []);
+  store.receive(
+    { type: "items", revision: 1, parts: [{ first: 0, items: [item("old")] }] },
+    [],
+    2,
+    [],
+  );
   assert.equal(store.indexOf("old"), -1);
   store.receive({ type: "item", item: { ...item("a"), favorite: true } }, [], 2, []);
   assert.ok(store.items.get(5)?.favorite);
@@ -444,13 +454,23 @@ test("a view keeps at most 300 thumbnails, and those that it shows", () => {
   URL.revokeObjectURL = (url) => urls.delete(url);
   const store = new ImageStore();
   store.startRevision(1);
-  store.receive({ type: "items", revision: 1, first: 0, items: [item("0"), item("1")] }, [], 1, []);
+  store.receive(
+    { type: "items", revision: 1, parts: [{ first: 0, items: [item("0"), item("1")] }] },
+    [],
+    1,
+    [],
+  );
   const bytes = new DataView(new ArrayBuffer(1));
   for (let at = 0; at < 400; at++)
-    store.receive({ type: "thumb", key: String(at) }, [bytes], 1, [0, 1]);
-  assert.equal(urls.size, 300);
+    store.receive({ type: "thumbs", keys: [String(at)] }, [bytes], 1, [0, 1]);
+  const kept = Array.from({ length: 400 }, (_, at) => String(at)).filter((key) =>
+    store.hasThumb(key),
+  );
+  assert.equal(kept.length, 300);
+  assert.equal(urls.size, 0); // an object URL is made for a card only
   assert.ok(store.thumb("0") && store.thumb("1") && store.thumb("399"));
   assert.equal(store.thumb("2"), "");
+  assert.equal(urls.size, 3);
   store.end();
   assert.equal(urls.size, 0);
 });

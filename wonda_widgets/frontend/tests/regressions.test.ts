@@ -57,7 +57,7 @@ const ITEMS = ["a", "b"].map((key) => ({ key, state: "succeeded", title: key }))
 async function gallery() {
   const model = new FakeModel(structuredClone(GALLERY));
   const shown = await show(kindOf(Gallery), model);
-  model.emit("msg:custom", { type: "items", revision: 1, first: 0, items: ITEMS }, []);
+  model.emit("msg:custom", { type: "items", revision: 1, parts: [{ first: 0, items: ITEMS }] }, []);
   await settled();
   return {
     model,

@@ -102,14 +102,6 @@ class Factors(msgspec.Struct, frozen=True):
         is_needed = len(of_rows) < len(self.rows)
         return list(dict.fromkeys([*(self.models if is_needed else []), *of_rows]))
 
-    def values_of(self, text: str, row: TableRow) -> dict[str, list[str]]:
-        """Return the values of a template's placeholders and lists, with those of a row."""
-        values = {
-            name: [row.values[name]] if name in row.values else self.values[name]
-            for name in placeholders(text)
-        }
-        return values | lists_in_place(text)
-
     def params_of(self, row: TableRow, model: str, params: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters that a model accepts; those of the row take precedence."""
         return {
@@ -228,11 +220,16 @@ def sample(factors: Factors, seed: int) -> Iterator[tuple[int, Combination]]:
 
 
 def _blocks(factors: Factors) -> list[_Block]:
-    return [
-        _Block(factors, name, row, factors.values_of(text, row), _variants(factors, row))
-        for name, text in factors.templates.items()
-        for row in factors.rows
-    ]
+    blocks = []
+    for template, text in factors.templates.items():
+        names, lists = placeholders(text), lists_in_place(text)
+        for row in factors.rows:
+            values = {
+                name: [row.values[name]] if name in row.values else factors.values[name]
+                for name in names
+            }
+            blocks.append(_Block(factors, template, row, values | lists, _variants(factors, row)))
+    return blocks
 
 
 def _variants(factors: Factors, row: TableRow) -> list[Variant]:

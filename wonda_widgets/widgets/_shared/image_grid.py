@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .gallery_items import Item
 
 ARRANGE_DELAY_SECONDS = 0.2  # seconds in which several changes are collected
+THUMBNAIL_DELAY_SECONDS = 0.01  # seconds in which thumbnails are collected for one message
 MAX_WINDOW_ITEMS = 400
 MAX_WINDOWS = 60  # of a view: one for each visible row of a grid with two axes
 MAX_AXIS_VALUES = 1_000
@@ -39,6 +40,21 @@ MAX_VIEWS = 6
 ARRANGEMENTS = ("cards", "grid")
 NO_AXIS = "-"
 KNOWN_FACTS_SAMPLE = 50  # the maximum number of items searched for the names of facts
+
+
+class _View(msgspec.Struct):
+    """What a page shows of the items.
+
+    Attributes
+    ----------
+    windows : list of tuple of int
+        The indexes of the first item and of the one after the last, of each window.
+    area : tuple of tuple of int, or None
+        The first and the last row, and the first and the last column, of a grid with two axes.
+    """
+
+    windows: list[tuple[int, int]]
+    area: tuple[tuple[int, int], tuple[int, int]] | None = None
 
 
 class ImageGrid(VideoPanel):
@@ -106,8 +122,9 @@ class ImageGrid(VideoPanel):
         self._items_by_key: dict[str, Item] = {}
         self._shown: list[Item] = []
         self._facet_names: list[str] = []
-        self._windows: dict[str, list[tuple[int, int]]] = {}  # of each view: first and stop
+        self._views: dict[str, _View] = {}
         self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._thumbnails: dict[str, bytes] = {}  # loaded, to be sent in the next message
         self._selected_items: dict[str, Item] = {}  # kept even while a search does not show them
         self._arrange_pending = False
         self._images_listener: Callable[[], object] | None = None
@@ -184,9 +201,12 @@ class ImageGrid(VideoPanel):
             self.aspect_ratio = gallery_items.aspect_ratio(shown)
             self.state = "ready"
             self.revision += 1
+            if grid is not None:
+                for view in self._views.values():
+                    if view.area is not None:
+                        view.windows = grid_axes.windows(grid, *view.area)[:MAX_WINDOWS]
             # Sent before the traits, so that the browser has the items when it arranges them.
-            for first, stop in {window for view in self._windows.values() for window in view}:
-                self._send_items(first, stop)
+            self._send_items({window for view in self._views.values() for window in view.windows})
         self._cancel_hidden_fetches()
         if self._images_listener is not None and any(item.image for item in shown):
             self._images_listener()
@@ -217,45 +237,54 @@ class ImageGrid(VideoPanel):
     def _on_window(self, content: Mapping[str, Any]) -> None:
         windows = _read_windows(content.get("windows"))
         view = str(content.get("view"))[:80]
-        self._windows.pop(view, None)
-        self._windows[view] = windows
-        if len(self._windows) > MAX_VIEWS:  # a closed page does not report that it was closed
-            self._windows.pop(next(iter(self._windows)))
+        self._views.pop(view, None)
+        self._views[view] = _View(windows, _read_area(content.get("area")))
+        if len(self._views) > MAX_VIEWS:  # a closed page does not report that it was closed
+            self._views.pop(next(iter(self._views)))
         keys = content.get("has")
         cached = {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()
         # Without `lacking`, the page has none of the items.
-        for first, stop in _read_windows(content["lacking"]) if "lacking" in content else windows:
-            self._send_items(first, stop)
+        self._send_items(_read_windows(content["lacking"]) if "lacking" in content else windows)
         for first, stop in windows:
             for item in self._shown[first:stop]:
                 if item.image is not None and item.key not in cached:
                     self._fetch(item)
         self._cancel_hidden_fetches()
 
-    def _send_items(self, first: int, stop: int) -> None:
-        items = [self._to_message(item) for item in self._shown[first:stop]]
-        self.send({"type": "items", "revision": self.revision, "first": first, "items": items})
+    def _send_items(self, windows: Collection[tuple[int, int]]) -> None:
+        names = self._caption_facts()
+        parts = [
+            {
+                "first": first,
+                "items": [self._to_message(item, names) for item in self._shown[first:stop]],
+            }
+            for first, stop in windows
+        ]
+        if parts:
+            self.send({"type": "items", "revision": self.revision, "parts": parts})
 
     def _send_item(self, item: Item) -> None:
         """Send an item that has changed, if a view shows it."""
         if not self._is_visible(item):
             return
-        self.send({"type": "item", "item": self._to_message(item)})
+        self.send({"type": "item", "item": self._to_message(item, self._caption_facts())})
         if item.image is not None:
             self._fetch(item)
 
-    def _to_message(self, item: Item) -> dict[str, Any]:
+    def _caption_facts(self) -> list[str]:
+        grouped_by = self._fact_name(self.group_by)
+        return [name for name in self._facet_names if name != grouped_by]
+
+    def _to_message(self, item: Item, caption_facts: list[str]) -> dict[str, Any]:
         """Return the data that the browser shows of an item."""
         image = item.image
-        grouped_by = self._fact_name(self.group_by)
-        names = [name for name in self._facet_names if name != grouped_by]
         return {
             "key": item.key,
             "state": item.state,
             "title": item.prompt[: gallery_items.MAX_TITLE_LENGTH] or gallery_items.kind(item),
             "is_video": gallery_items.is_video(item),
             "length": gallery_items.length(item),
-            "caption": gallery_items.caption(item, names),
+            "caption": gallery_items.caption(item, caption_facts),
             "status": item.status,
             "price": item.price,
             "error": error_alerts.error_alert(item.error) if item.error else None,
@@ -277,8 +306,8 @@ class ImageGrid(VideoPanel):
 
     def _visible(self) -> Iterator[Item]:
         """Yield the items that the views show."""
-        for windows in self._windows.values():
-            for first, stop in windows:
+        for view in self._views.values():
+            for first, stop in view.windows:
                 yield from self._shown[first:stop]
 
     def _is_visible(self, item: Item) -> bool:
@@ -314,8 +343,15 @@ class ImageGrid(VideoPanel):
         except WondaError as error:
             self.send({"type": "broken", "key": item.key, "reason": error.message})
             return
+        if not self._thumbnails:
+            asyncio.get_running_loop().call_later(THUMBNAIL_DELAY_SECONDS, self._send_thumbnails)
+        self._thumbnails[item.key] = data
+
+    def _send_thumbnails(self) -> None:
+        keys, data = list(self._thumbnails), list(self._thumbnails.values())
+        self._thumbnails.clear()
         if not self._closed:
-            self.send({"type": "thumb", "key": item.key}, [data])
+            self.send({"type": "thumbs", "keys": keys}, data)
 
     # ------------------------------------------------------------ selection
 
@@ -372,3 +408,13 @@ def _read_windows(given: object) -> list[tuple[int, int]]:
                 windows.append((first, stop))
                 left -= stop - first
     return windows
+
+
+def _read_area(given: object) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Return the first and the last row and column; None for another arrangement."""
+    match given:
+        case [[int(top), int(bottom)], [int(left), int(right)]] if (
+            0 <= top <= bottom and 0 <= left <= right
+        ):
+            return (top, bottom), (left, right)
+    return None

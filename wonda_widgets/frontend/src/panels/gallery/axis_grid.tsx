@@ -17,10 +17,10 @@ import { GAP } from "../../logic/grid_layout";
 import { own } from "../../logic/own";
 import { usePanel } from "../../runtime/context";
 import { Card } from "./card";
-import { type GridProps, onFrame, useCards, useRequests, useSize } from "./cards";
+import { cardSize, type GridProps, onFrame, useCards, useRequests, useSize } from "./cards";
 import type { GalleryTraits } from "./traits";
 
-const PRELOAD = 200; // pixels around the visible part
+const PRELOAD = 100; // pixels around the visible part
 
 export function AxisGrid(props: GridProps) {
   const { store, viewId, active, focusRequest, hidden, shown, open } = props;
@@ -57,7 +57,7 @@ export function AxisGrid(props: GridProps) {
       Array.from({ length: last - first }, (_, at) => first + at),
     );
   });
-  useRequests(store, viewId, windows);
+  useRequests(store, viewId, windows, [rowRange, columnRange]);
 
   const reveal = (index: number) => {
     const element = grid.current;
@@ -129,24 +129,19 @@ export function AxisGrid(props: GridProps) {
       const item = store.items.get(index);
       const inCell = placeInCell(layout.value, place);
       return (
-        <div
+        <Card
           key={index}
-          role="presentation"
-          class="wonda-axis-place"
-          style={{ left: `${label + at * column + inCell.left}px`, top: `${inCell.top}px` }}
-        >
-          <Card
-            index={index}
-            item={item}
-            thumb={item ? store.thumb(item.key) : ""}
-            problem={item ? store.problem(item.key) : ""}
-            isSelected={!!item && selected.has(item.key)}
-            isActive={index === active.value}
-            width={card}
-            imageHeight={image}
-            {...cardEvents}
-          />
-        </div>
+          index={index}
+          item={item}
+          thumb={item ? store.thumb(item.key) : ""}
+          problem={item ? store.problem(item.key) : ""}
+          isSelected={!!item && selected.has(item.key)}
+          isActive={index === active.value}
+          left={label + at * column + inCell.left}
+          top={inCell.top}
+          hasText={false}
+          {...cardEvents}
+        />
       );
     });
   };
@@ -195,7 +190,11 @@ export function AxisGrid(props: GridProps) {
       <div
         class="wonda-axis-canvas"
         role="presentation"
-        style={{ width: `${layout.value.width}px`, height: `${layout.value.height}px` }}
+        style={{
+          width: `${layout.value.width}px`,
+          height: `${layout.value.height}px`,
+          ...cardSize(card, image),
+        }}
       >
         {shownRows.map((row) => (
           // biome-ignore lint/a11y/useSemanticElements: see above

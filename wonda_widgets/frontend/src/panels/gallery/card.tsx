@@ -23,9 +23,11 @@ export interface CardProps {
   isSelected: boolean;
   /** Whether the Tab key leads to this card. */
   isActive: boolean;
-  /** The width and the height of the image, pixels. */
-  width: number;
-  imageHeight: number;
+  /** Where it is in a row that does not lay out its cards, pixels. */
+  left?: number;
+  top?: number;
+  /** Whether the caption and the title are below the image. */
+  hasText: boolean;
   onClick: (index: number, event: MouseEvent) => void;
   onOpen: (index: number) => void;
   onFocus: (index: number) => void;
@@ -66,10 +68,12 @@ function CardContent(props: CardProps) {
       tabIndex={props.isActive ? 0 : -1}
       title={item?.title}
       aria-selected={isSelected}
-      aria-label={label.filter(Boolean).join(", ")}
+      aria-label={label.filter(Boolean).join(", ") || undefined}
       data-index={index}
-      data-state={item?.state ?? ""}
-      style={{ width: `${props.width}px`, "--wonda-card": `${props.imageHeight}px` }}
+      data-state={item?.state}
+      style={
+        props.left === undefined ? undefined : { left: `${props.left}px`, top: `${props.top}px` }
+      }
       onClick={(event) => props.onClick(index, event)}
       onDblClick={() => props.onOpen(index)}
       onFocus={() => props.onFocus(index)}
@@ -85,49 +89,64 @@ function Filled({ item, ...props }: CardProps & { item: Item }) {
   const state = stateText(item);
   const problem = problemText(item, props.problem);
   const retry = retryText(item);
+  const result = [item.rank && `#${item.rank}`, item.approval].filter(Boolean).join(" ");
   return (
     <>
       <div class="wonda-card-image">
         <img src={thumb || undefined} hidden={!thumb} alt="" draggable={false} decoding="async" />
-        <div class="wonda-card-state" hidden={!!thumb}>
-          {state && <strong>{state}</strong>}
-          {item.state === "running" && (
-            <div class="wonda-bar">
-              <div />
-            </div>
-          )}
-          {problem && <span class="wonda-card-why">{problem}</span>}
-          {retry && (
-            // biome-ignore lint/a11y/noStaticElementInteractions: keeps the click from the card
-            // biome-ignore lint/a11y/useKeyWithClickEvents: keeps the click from the card
-            <span onClick={(event) => event.stopPropagation()}>
-              <Button small tabIndex={-1} onPress={() => props.onRetry(item.key)}>
-                {retry}
-              </Button>
+        {!thumb && (
+          <div class="wonda-card-state">
+            {state && <strong>{state}</strong>}
+            {item.state === "running" && (
+              <div class="wonda-bar">
+                <div />
+              </div>
+            )}
+            {problem && <span class="wonda-card-why">{problem}</span>}
+            {retry && (
+              // biome-ignore lint/a11y/noStaticElementInteractions: keeps the click from the card
+              // biome-ignore lint/a11y/useKeyWithClickEvents: keeps the click from the card
+              <span onClick={(event) => event.stopPropagation()}>
+                <Button small tabIndex={-1} onPress={() => props.onRetry(item.key)}>
+                  {retry}
+                </Button>
+              </span>
+            )}
+          </div>
+        )}
+        {item.is_video && (
+          <span class="wonda-card-length" aria-hidden="true">
+            ▶ {item.length}
+          </span>
+        )}
+        {result && (
+          <span class="wonda-card-result" aria-hidden="true">
+            {result}
+          </span>
+        )}
+        {item.favorite && (
+          <span class="wonda-card-star" aria-hidden="true">
+            ★
+          </span>
+        )}
+        {props.isSelected && (
+          <span class="wonda-card-tick" aria-hidden="true">
+            ✓
+          </span>
+        )}
+      </div>
+      {props.hasText && (
+        <div class="wonda-card-text">
+          {item.caption && (
+            <span class="wonda-card-caption" dir="auto">
+              {item.caption}
             </span>
           )}
+          <span class="wonda-card-title" dir="auto">
+            {item.title ?? ""}
+          </span>
         </div>
-        <span class="wonda-card-length" aria-hidden="true" hidden={!item.is_video}>
-          ▶ {item.length}
-        </span>
-        <span class="wonda-card-result" aria-hidden="true" hidden={!item.rank && !item.approval}>
-          {[item.rank && `#${item.rank}`, item.approval].filter(Boolean).join(" ")}
-        </span>
-        <span class="wonda-card-star" aria-hidden="true" hidden={!item.favorite}>
-          ★
-        </span>
-        <span class="wonda-card-tick" aria-hidden="true">
-          ✓
-        </span>
-      </div>
-      <div class="wonda-card-text">
-        <span class="wonda-card-caption" dir="auto" hidden={!item.caption}>
-          {item.caption ?? ""}
-        </span>
-        <span class="wonda-card-title" dir="auto">
-          {item.title ?? ""}
-        </span>
-      </div>
+      )}
     </>
   );
 }

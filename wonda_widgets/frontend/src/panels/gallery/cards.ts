@@ -9,7 +9,7 @@ import { useHotkeys } from "../../runtime/keys";
 import type { ImageStore } from "./image_store";
 import type { GalleryTraits } from "./traits";
 
-const REQUEST_DELAY = 30; // milliseconds, in which scrolling may go on
+const REQUEST_DELAY = 30; // milliseconds, in which scrolling may go on; none for other images
 const MIN_WIDTH = 50; // pixels; a narrower grid is hidden
 const PADDING = 8; // pixels, of the grid on both sides
 
@@ -155,6 +155,12 @@ const isCard = (element: Element | null): boolean =>
 const cardElement = (grid: Element, index: number): HTMLElement | null =>
   grid.querySelector(`[data-index="${index}"]`);
 
+/** The width of each card and the height of its image (pixels), for the style sheet. */
+export const cardSize = (width: number, height: number): Record<string, string> => ({
+  "--wonda-card-width": `${width}px`,
+  "--wonda-card-height": `${height}px`,
+});
+
 /** Call a function once in the next frame, however often it is asked. */
 export function onFrame(act: () => void): () => void {
   let frame = 0;
@@ -186,31 +192,42 @@ export function useSize(
   }, [grid, size]);
 }
 
-/** Ask the kernel for the items and thumbnails of the visible windows: first and last index. */
+/** The first and the last visible row, and the first and the last column. */
+type Area = readonly [readonly [number, number], readonly [number, number]];
+
+/**
+ * Ask the kernel for the items and thumbnails of the visible windows: first and last index.
+ *
+ * With the area of a grid, the kernel can also send what is visible of another arrangement.
+ */
 export function useRequests(
   store: ImageStore,
   viewId: string,
   windows: readonly (readonly [number, number])[],
+  area?: Area,
 ): void {
   const panel = usePanel<GalleryTraits>();
   const known = useRef(""); // the windows whose changes the kernel sends without a request
-  const wanted = windows.map(([first, last]) => `${first}:${last}`).join(" ");
+  const knownRevision = useRef(-1);
+  const wanted = `${area ?? ""} ${windows.map((window) => window.join(":")).join(" ")}`;
   const revision = panel.get("revision");
   useEffect(() => {
-    if (!wanted) return;
+    if (!windows.length) return;
+    const delay = knownRevision.current === revision ? REQUEST_DELAY : 0;
     const timer = setTimeout(() => {
       const visible = windows.flatMap(([first, last]) =>
         Array.from({ length: last - first }, (_, at) => store.items.get(first + at)),
       );
-      const has = visible.flatMap((item) => (item && store.thumb(item.key) ? [item.key] : []));
+      const has = visible.flatMap((item) => (item && store.hasThumb(item.key) ? [item.key] : []));
       const lacks = visible.some(
-        (item) => !item || (item.state === "succeeded" && !store.thumb(item.key)),
+        (item) => !item || (item.state === "succeeded" && !store.hasThumb(item.key)),
       );
       if (!lacks && known.current === wanted) return;
       known.current = wanted;
+      knownRevision.current = revision;
       const lacking = windows.flatMap((window) => missing(store, window));
-      panel.send({ type: "window", view: viewId, windows, lacking, has });
-    }, REQUEST_DELAY);
+      panel.send({ type: "window", view: viewId, windows, area, lacking, has });
+    }, delay);
     return () => clearTimeout(timer);
   }, [wanted, revision, store, viewId, panel]);
 }

@@ -17,7 +17,7 @@ import { own } from "../../logic/own";
 import { usePanel } from "../../runtime/context";
 import { classes } from "../../runtime/dom";
 import { Card } from "./card";
-import { type GridProps, onFrame, useCards, useRequests, useSize } from "./cards";
+import { cardSize, type GridProps, onFrame, useCards, useRequests, useSize } from "./cards";
 import type { GalleryTraits } from "./traits";
 
 const PRELOAD = 400; // pixels above and below the visible part
@@ -99,7 +99,11 @@ export function Grid({ store, viewId, active, focusRequest, hidden, shown, open 
       hidden={hidden}
       onScroll={onScroll}
     >
-      <div class="wonda-gallery-canvas" role="presentation" style={{ height: `${height}px` }}>
+      <div
+        class="wonda-gallery-canvas"
+        role="presentation"
+        style={{ height: `${height}px`, ...cardSize(card, image) }}
+      >
         {visible.map(({ row, index }) => (
           // biome-ignore lint/a11y/useSemanticElements: a table cannot be laid out in virtual rows
           // biome-ignore lint/a11y/useFocusableInteractive: its cards can be focused
@@ -122,8 +126,7 @@ export function Grid({ store, viewId, active, focusRequest, hidden, shown, open 
                     problem={item ? store.problem(item.key) : ""}
                     isSelected={!!item && selected.has(item.key)}
                     isActive={at === active.value}
-                    width={card}
-                    imageHeight={image}
+                    hasText
                     {...cardEvents}
                   />
                 );

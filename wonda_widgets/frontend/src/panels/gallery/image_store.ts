@@ -9,15 +9,21 @@ const MAX_THUMBNAILS = 300; // that a view keeps
 
 interface ItemsMessage {
   revision: number;
-  first: number;
-  items: Item[];
+  /** Items that follow one another, and the index of the first. */
+  parts: { first: number; items: Item[] }[];
+}
+
+/** Bytes, and their object URL once a card has shown them. */
+interface Thumbnail {
+  data: DataView | undefined;
+  url: string;
 }
 
 /** Items by index, and thumbnails by key. */
 export class ImageStore {
   readonly version = signal(0);
   readonly items = new Map<number, Item>();
-  readonly #thumbs = new Map<string, string>(); // object URLs, oldest first
+  readonly #thumbs = new Map<string, Thumbnail>(); // by key, oldest first
   #isScheduled = false;
   readonly #broken = new Map<string, string>(); // why there is no thumbnail
   // Items of a revision may arrive before its traits.
@@ -30,7 +36,14 @@ export class ImageStore {
 
   /** The object URL of a thumbnail; empty if there is none. */
   thumb(key: string): string {
-    return this.#thumbs.get(key) ?? "";
+    const thumbnail = this.#thumbs.get(key);
+    if (!thumbnail) return "";
+    thumbnail.url ||= objectUrl(thumbnail.data, "");
+    return thumbnail.url;
+  }
+
+  hasThumb(key: string): boolean {
+    return this.#thumbs.has(key);
   }
 
   /** Why an image has no thumbnail; empty if that is not known. */
@@ -62,8 +75,8 @@ export class ImageStore {
     } else if (content.type === "item") {
       const item = content.item as Item;
       for (const [index, old] of this.items) if (old.key === item.key) this.items.set(index, item);
-    } else if (content.type === "thumb") {
-      this.#keepThumb(String(content.key), objectUrl(buffers[0], ""), shown);
+    } else if (content.type === "thumbs") {
+      this.#keepThumbs(content.keys as string[], buffers, shown);
       this.#changedSoon();
       return;
     } else if (content.type === "broken") {
@@ -74,8 +87,7 @@ export class ImageStore {
 
   /** Revoke all object URLs. */
   end(): void {
-    this.#thumbs.forEach(revoke);
-    this.#thumbs.clear();
+    for (const key of this.#thumbs.keys()) this.#forget(key);
   }
 
   #changed(): void {
@@ -97,24 +109,27 @@ export class ImageStore {
     this.#early.push(message);
   }
 
-  #take({ first, items }: ItemsMessage): void {
-    items.forEach((item, index) => {
-      this.items.set(first + index, item);
-    });
+  #take({ parts }: ItemsMessage): void {
+    for (const { first, items } of parts)
+      for (const [at, item] of items.entries()) this.items.set(first + at, item);
   }
 
-  #keepThumb(key: string, url: string, shown: number[]): void {
-    revoke(this.#thumbs.get(key));
-    this.#thumbs.delete(key);
-    this.#thumbs.set(key, url);
+  #keepThumbs(keys: string[], buffers: DataView[], shown: number[]): void {
+    for (const [at, key] of keys.entries()) {
+      this.#forget(key);
+      this.#thumbs.set(key, { data: buffers[at], url: "" });
+    }
     if (this.#thumbs.size <= MAX_THUMBNAILS) return;
     // Hundreds of thumbnails for other views may arrive: keep only those that this view shows.
     const needed = new Set(shown.map((index) => this.items.get(index)?.key));
-    for (const [old, address] of this.#thumbs) {
+    for (const old of this.#thumbs.keys()) {
       if (this.#thumbs.size <= MAX_THUMBNAILS) break;
-      if (needed.has(old)) continue;
-      revoke(address);
-      this.#thumbs.delete(old);
+      if (!needed.has(old)) this.#forget(old);
     }
+  }
+
+  #forget(key: string): void {
+    revoke(this.#thumbs.get(key)?.url);
+    this.#thumbs.delete(key);
   }
 }

@@ -22,6 +22,7 @@ export function Review() {
   const isWaiting = useSignal(false); // for the kernel's answer to a vote
   const comment = useSignal("");
   const showsResults = useSignal(false);
+  const seesAll = useSignal(false); // the person wants the results before all is decided
   const stage = useRef<HTMLDivElement>(null);
   const images = useImages();
   const isReady = panel.get("state") === "ready";
@@ -43,7 +44,14 @@ export function Review() {
     images.request(turn.peek()?.images ?? []);
   });
 
-  const { images: keys = [], done = 0, asked = 0, all = 0, can_undo = false } = turn.value ?? {};
+  const {
+    images: keys = [],
+    done = 0,
+    asked = 0,
+    all = 0,
+    can_undo = false,
+    problem,
+  } = turn.value ?? {};
   const isDone = turn.value !== null && (done >= asked || !keys.length);
   const canVote = isReady && !isDone && !isWaiting.value && keys.length > 0;
   const vote = (choice: string) => {
@@ -143,6 +151,9 @@ export function Review() {
           ))}
         </div>
       </div>
+      <span class="wonda-field-error" role="alert">
+        {problem}
+      </span>
       <div class="wonda-review-end" hidden={!isDone}>
         <strong>Thank you. Your votes are recorded.</strong>
         {done < all && (
@@ -164,6 +175,7 @@ export function Review() {
               onChange={(event) => {
                 person.value = { ...person.peek(), name: event.currentTarget.value.trim() };
                 writePerson(person.peek());
+                seesAll.value = false;
                 panel.send({ type: "name", ...who() });
               }}
             />
@@ -181,13 +193,29 @@ export function Review() {
             pressed={showsResults.value}
             onPress={() => {
               showsResults.value = !showsResults.peek();
+              if (isDone) seesAll.value = true; // also if a vote is undone
             }}
           >
             Results
           </Button>
         </div>
       </div>
-      {showsResults.value && <Results visitor={person.value.id} version={done} />}
+      {showsResults.value && !isDone && !seesAll.value && (
+        <div class="wonda-review-end">
+          <span>The votes of others may influence yours. Decide first, then see the results.</span>
+          <Button
+            small
+            onPress={() => {
+              seesAll.value = true;
+            }}
+          >
+            Show the results now
+          </Button>
+        </div>
+      )}
+      {showsResults.value && (isDone || seesAll.value) && (
+        <Results visitor={person.value.id} version={done} />
+      )}
     </>
   );
 }

@@ -18,6 +18,8 @@ export interface Turn {
   /** The number of all possible decisions. */
   all: number;
   can_undo: boolean;
+  /** Why the last vote was refused. */
+  problem: string;
 }
 
 /** An image in the results. */

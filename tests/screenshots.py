@@ -2,7 +2,7 @@
 
 python tests/screenshots.py FOLDER [SCENE …]   every state, front end, theme and width
 
-A scene is `studio`, `lab`, `history`, `posts` or `unchecked`; without one, all.
+Scenes are listed in `SCENES`; without one, all.
 """
 
 from __future__ import annotations
@@ -41,6 +41,38 @@ lab = ww.PromptLab(
     params={"aspectRatio": ["4:5"]},
 )
 lab"""
+
+DECISION = """import wonda_widgets as ww
+lab = ww.PromptLab(
+    ww.Wonda.sandbox(seconds=0.3, seed=4),
+    template={
+        "subject first": "A {subject} over the ocean, {light}",
+        "light first": "{light} light on a {subject}, 35 mm",
+    },
+    table=[
+        {"subject": "sunset", "light": "golden"},
+        {"subject": "storm", "light": "violet"},
+        {"subject": "harbor", "light": "misty"},
+    ],
+    models="nano-banana-2",
+    takes=2,
+)
+lab"""
+
+APPROVAL = """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.2, seed=4)
+matrix = wonda.images.matrix(
+    "A {a} by the sea", {"a": ["sunset", "storm", "harbor"]}, "nano-banana-2", max_concurrency=9
+)
+matrix.wait()
+ww.Review(matrix.images, question="May we post it?", mode="approve")"""
+
+SNIPPETS = """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seed=4)
+wonda.snippets.save("style:noir", "black and white, hard shadows, wet streets")
+wonda.snippets.save("style:dawn", "first light, low haze, long shadows")
+wonda.snippets.save("lens:long", "200 mm lens, compressed distance")
+ww.Snippets(wonda)"""
 
 HISTORY = """import wonda_widgets as ww
 wonda = ww.Wonda.sandbox(seconds=0.2, seed=4)
@@ -321,11 +353,67 @@ def video_lab(page: Page) -> Iterator[str]:
     yield "3-compare"
 
 
+def decision(page: Page) -> Iterator[str]:
+    """Two wordings, a table and two takes; the grid, and a review of four images."""
+    run = page.get_by_role("button", name="Run 12")
+    run.wait_for()
+    page.wait_for_timeout(500)
+    yield "1-plan"
+    run.click()
+    page.get_by_text("12 of 12").first.wait_for()
+    page.get_by_label("Arrangement").select_option("grid", force=True)
+    page.locator(".wonda-axis-grid img:visible").nth(11).wait_for()
+    page.wait_for_timeout(800)
+    yield "2-grid"
+    for at in (0, 3, 6, 9):
+        page.locator(".wonda-card").nth(at).click()
+    page.get_by_role("button", name="Review").click()
+    page.locator(".wonda-review-image img:visible").nth(1).wait_for()
+    page.wait_for_timeout(800)
+    yield "3-review"
+    page.get_by_role("button", name="Results").click()
+    page.wait_for_timeout(300)
+    yield "4-results-too-soon"
+    page.get_by_label("Your name").fill("Ana")
+    page.get_by_label("Your name").press("Tab")
+    for _ in range(6):
+        page.get_by_role("button", name="The left one is better").click()
+        page.wait_for_timeout(700)
+    page.get_by_text("Thank you.").wait_for()
+    page.wait_for_timeout(1500)
+    yield "5-results"
+
+
+def approval(page: Page) -> Iterator[str]:
+    """One image after another, approved or rejected."""
+    page.locator(".wonda-review-image img:visible").wait_for()
+    yield "1-first"
+    page.get_by_label("Comment").fill("The horizon is level, the light is warm.")
+    page.get_by_role("button", name="Approve").click()
+    page.wait_for_timeout(700)
+    page.get_by_role("button", name="Reject").click()
+    page.wait_for_timeout(700)
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_text("Thank you.").wait_for()
+    page.get_by_role("button", name="Results").click()
+    page.locator(".wonda-review-table img:visible").nth(2).wait_for()
+    page.wait_for_timeout(500)
+    yield "2-results"
+
+
+def snippets(page: Page) -> Iterator[str]:
+    """The panel of named pieces of prompts, and its use in a form."""
+    page.get_by_text("style:noir").first.wait_for()
+    page.wait_for_timeout(500)
+    yield "1-list"
+
+
 class Scene(NamedTuple):
     """A cell, and what is done with the panel that it shows."""
 
     cell: str
     states: Callable[[Page], Iterator[str]]
+    panel: str = ".wonda-studio"
 
 
 SCENES = {
@@ -334,6 +422,9 @@ SCENES = {
     "history": Scene(HISTORY, history),
     "posts": Scene(POSTS, posts),
     "unchecked": Scene(UNCHECKED, unchecked),
+    "decision": Scene(DECISION, decision),
+    "approval": Scene(APPROVAL, approval, ".wonda-review"),
+    "snippets": Scene(SNIPPETS, snippets, ".wonda-snippets"),
     "video": Scene(VIDEO, video),
     "video_lab": Scene(VIDEO_LAB, video_lab),
 }
@@ -354,7 +445,7 @@ def take(browser: Browser, url: str, scene: str, width: int, folder: Path, name:
         frontends.run_all(page)
     else:
         page.goto(url)
-    panel = page.locator(".wonda-studio").first
+    panel = page.locator(SCENES[scene].panel).first
     panel.wait_for()
     for state in SCENES[scene].states(page):
         page.wait_for_timeout(300)

@@ -89,6 +89,19 @@ REVIEW_MIGRATION = """
     ALTER TABLE picture ADD COLUMN approval TEXT NOT NULL DEFAULT ''
     """
 
+#: The search index once more, with its own index of beginnings: a single letter may match every
+#: row, and reading the rows of all its words takes tens of milliseconds.
+BEGINNINGS_MIGRATION = """
+    DROP TABLE words;
+    CREATE VIRTUAL TABLE words USING fts5 (
+        prompt, note, content='', prefix='1 2',
+        tokenize="unicode61 remove_diacritics 2 categories 'L* N* Co M*'"
+    );
+    INSERT INTO words (rowid, prompt, note)
+        SELECT id, searchable(prompt), searchable(note) FROM texts
+        WHERE intent IN (SELECT intent FROM request WHERE json_valid(body))
+    """
+
 #: What is read of an image.
 _COLUMNS = "request.*, favourite, rating, picture.note, fills, place, approval"
 

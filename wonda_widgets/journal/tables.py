@@ -70,6 +70,7 @@ MIGRATIONS = (
             *(collections.MIGRATION, snippets.MIGRATION),
         ]
     ),
+    images.BEGINNINGS_MIGRATION,
 )
 
 SCHEMA = Schema(

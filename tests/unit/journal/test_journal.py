@@ -23,7 +23,9 @@ from wonda_widgets.errors import InvalidInputError
 from wonda_widgets.journal import (
     database,
     entries,
+    images,
     saved_plans,
+    search_terms,
     tables,
     thumbnails,
 )
@@ -441,6 +443,50 @@ def test_older_schema_is_migrated(open_journal, tmp_path, monkeypatch):
     with sqlite3.connect(path) as file:
         assert file.execute("SELECT x FROM later").fetchall() == [("there",)]
     file.close()
+
+
+def test_images_of_the_schema_before_reviews_are_found_reviewed_and_collected(
+    open_journal, tmp_path
+):
+    path = tmp_path / "journal.db"
+    before = next(at for at, each in enumerate(tables.MIGRATIONS) if "TABLE review" in each)
+    with sqlite3.connect(path) as file:
+        file.create_function("searchable", 1, search_terms.searchable)
+        for statement in ";".join(tables.MIGRATIONS[:before]).split(";"):
+            file.execute(statement)
+        file.execute(f"PRAGMA user_version={before}")
+        for at, prompt in ((1, "A quiet harbor"), (2, "A kite")):
+            body = json.dumps({"model": "z", "prompt": prompt})
+            media = {"mediaId": f"m{at}", "url": f"{BASE}/m{at}.png"}
+            reply = json.dumps({"status": "succeeded", "outputs": [{"media": media}]})
+            intent, now = f"i{at}", time.time()
+            file.execute(
+                "INSERT INTO request (intent, base_url, kind, body, same_as, owner, asked_at,"
+                " told_at, state, reason, job_id, status, ended, reply)"
+                " VALUES (?,?,'inference',?,'','',?,?,'accepted','',?,'succeeded',1,?)",
+                (intent, BASE, body, now, now, f"j{at}", reply),
+            )
+            file.execute(
+                "INSERT INTO picture (id, intent, base_url, asked_at, model, rating, note)"
+                " VALUES (?,?,?,?,'z',4,'keep')",
+                (at, intent, BASE, now),
+            )
+            file.execute(
+                "INSERT INTO words (rowid, prompt, note) VALUES (?,?,'keep')",
+                (at, search_terms.searchable(prompt)),
+            )
+    file.close()
+    journal = open_journal(path)
+    [found] = journal.images.search(BASE, images.Query(text="harb keep"), 10, 0).result()
+    assert (found.prompt, found.rating, found.note) == ("A quiet harbor", 4, "keep")
+    assert (found.values, found.rank, found.approval) == ({}, 0, "")
+    marks = journal.images.marks(["i1", "i2"]).result()
+    ranked = {key: msgspec.structs.replace(mark, rank=1) for key, mark in marks.items()}
+    journal.images.set_review_results(ranked).result()
+    journal.collections.add(BASE, "best", ["i1"]).result()
+    assert journal.collections.names(BASE).result() == {"best": 1}
+    [found] = journal.images.search(BASE, images.Query(collection="best"), 10, 0).result()
+    assert (found.intent, found.rank) == ("i1", 1)
 
 
 def test_journal_is_pruned_by_age(open_journal, monkeypatch):

@@ -201,10 +201,8 @@ class ImageGrid(VideoPanel):
             self.aspect_ratio = gallery_items.aspect_ratio(shown)
             self.state = "ready"
             self.revision += 1
-            if grid is not None:
-                for view in self._views.values():
-                    if view.area is not None:
-                        view.windows = grid_axes.windows(grid, *view.area)[:MAX_WINDOWS]
+            for view in self._views.values():
+                view.windows = _windows_after(view, len(self._shown), grid)
             # Sent before the traits, so that the browser has the items when it arranges them.
             self._send_items({window for view in self._views.values() for window in view.windows})
         self._cancel_hidden_fetches()
@@ -399,15 +397,42 @@ class ImageGrid(VideoPanel):
 
 def _read_windows(given: object) -> list[tuple[int, int]]:
     """Return the first and the stop of each window, with a limited number of items."""
-    windows: list[tuple[int, int]] = []
-    left = MAX_WINDOW_ITEMS
+    windows = []
     for window in given[:MAX_WINDOWS] if isinstance(given, list) else ():
         match window:
-            case [int(first), int(last)] if 0 <= first < last:
-                stop = min(last, first + left)
+            case [int(first), int(stop)] if 0 <= first < stop:
                 windows.append((first, stop))
-                left -= stop - first
-    return windows
+    return _limited(windows)
+
+
+def _limited(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    kept: list[tuple[int, int]] = []
+    left = MAX_WINDOW_ITEMS
+    for first, stop in windows[:MAX_WINDOWS]:
+        if left > 0:
+            kept.append((first, min(stop, first + left)))
+            left -= stop - first
+    return kept
+
+
+def _windows_after(view: _View, count: int, grid: GridTable | None) -> list[tuple[int, int]]:
+    """Return what a view will show of another arrangement.
+
+    A page that shows what is no longer there scrolls back to the end.
+    """
+    if grid is None or view.area is None:
+        beyond = max((stop for _, stop in view.windows), default=0) - count
+        moved = [_moved_back(window, beyond) for window in view.windows]
+        return [window for window in moved if window[0] < window[1]]
+    rows, columns = view.area
+    rows = _moved_back(rows, rows[1] - len(grid.rows) + 1)
+    columns = _moved_back(columns, columns[1] - len(grid.columns) + 1)
+    return _limited(grid_axes.windows(grid, rows, columns))
+
+
+def _moved_back(bounds: tuple[int, int], beyond: int) -> tuple[int, int]:
+    first, last = (max(0, bound - max(0, beyond)) for bound in bounds)
+    return first, last
 
 
 def _read_area(given: object) -> tuple[tuple[int, int], tuple[int, int]] | None:

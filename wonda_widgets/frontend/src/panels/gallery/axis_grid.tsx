@@ -36,7 +36,7 @@ export function AxisGrid(props: GridProps) {
   const layout = useComputed(() =>
     layOutAxes(panel.get("grid"), size.value.width, panel.get("aspect_ratio")),
   );
-  useSize(grid, size);
+  useSize(grid, size, hidden);
 
   const { rows = [], columns = [] } = panel.get("grid");
   const { tops, heights, column, label, card, image, starts, counts } = layout.value;

@@ -9,7 +9,7 @@ import { useHotkeys } from "../../runtime/keys";
 import type { ImageStore } from "./image_store";
 import type { GalleryTraits } from "./traits";
 
-const REQUEST_DELAY = 30; // milliseconds, in which scrolling may go on; none for other images
+const REQUEST_DELAY = 80; // milliseconds, in which scrolling may go on; none for other images
 const MIN_WIDTH = 50; // pixels; a narrower grid is hidden
 const PADDING = 8; // pixels, of the grid on both sides
 
@@ -170,14 +170,15 @@ export function onFrame(act: () => void): () => void {
   };
 }
 
-/** Follow the size of the grid's inside, in pixels. */
+/** Follow the size of the grid's inside, in pixels, while it is not hidden. */
 export function useSize(
   grid: { current: HTMLElement | null },
   size: Signal<{ width: number; height: number }>,
+  hidden: boolean,
 ): void {
   useLayoutEffect(() => {
     const element = grid.current;
-    if (!element) return;
+    if (!element || hidden) return;
     const measure = () => {
       const width = element.clientWidth - PADDING;
       const height = element.clientHeight || 600;
@@ -189,7 +190,7 @@ export function useSize(
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     return () => observer.disconnect();
-  }, [grid, size]);
+  }, [grid, size, hidden]);
 }
 
 /** The first and the last visible row, and the first and the last column. */

@@ -38,7 +38,7 @@ export function Grid({ store, viewId, active, focusRequest, hidden, shown, open 
   const layout = useComputed(() =>
     layOut(panel.get("groups"), size.value.width, panel.get("aspect_ratio")),
   );
-  useSize(grid, size);
+  useSize(grid, size, hidden);
   const { rows, columns, card, image, height } = layout.value;
   const top = scrollTop.value;
   const from = rowAt(rows, Math.max(0, top - PRELOAD));

@@ -387,7 +387,9 @@ class ImageIndex:
 def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
     """Return FROM and WHERE of a search, and their parameters."""
     conditions = [
-        "picture.base_url=?",
+        # The + keeps SQLite from an index whose rows it would sort: in the order of the IDs, the
+        # newest row first, LIMIT ends the scan.
+        "+picture.base_url=?",
         "state='accepted'",
         "ended",
         "status='succeeded'",
@@ -412,7 +414,7 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
     tables = "picture CROSS JOIN request USING (intent)"
     expression = match_expression(query.text)
     if expression:
-        # CROSS JOIN makes SQLite read the index first, newest row first, so LIMIT ends the scan.
+        # CROSS JOIN makes SQLite read this index first, also newest row first.
         tables = f"words CROSS JOIN {tables}"
         conditions += ["picture.id=words.rowid", "words MATCH ?"]
         values.append(expression)

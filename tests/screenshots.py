@@ -424,7 +424,7 @@ SCENES = {
     "unchecked": Scene(UNCHECKED, unchecked),
     "decision": Scene(DECISION, decision),
     "approval": Scene(APPROVAL, approval, ".wonda-review"),
-    "snippets": Scene(SNIPPETS, snippets, ".wonda-snippets"),
+    "snippets": Scene(SNIPPETS, snippets, ".wonda-snippets-panel"),
     "video": Scene(VIDEO, video),
     "video_lab": Scene(VIDEO_LAB, video_lab),
 }

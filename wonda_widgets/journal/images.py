@@ -262,8 +262,11 @@ class ImageIndex:
         # Convert row by row: decoding all responses first would create so many objects that
         # Python's garbage collector would cause pauses.
         def work(connection: sqlite3.Connection) -> list[GeneratedImage]:
+            # Only the IDs are sorted: the rows with their responses would be copied many times.
+            found = f"SELECT picture.id {condition} ORDER BY {_order(query)} LIMIT ? OFFSET ?"
             rows = connection.execute(
-                f"SELECT {_COLUMNS} {condition} ORDER BY {_order(query)} LIMIT ? OFFSET ?",
+                f"SELECT {_COLUMNS} FROM picture CROSS JOIN request USING (intent)"
+                f" WHERE picture.id IN ({found}) ORDER BY {_order(query, 'picture.id')}",
                 (*values, limit, offset),
             )
             return [
@@ -434,8 +437,9 @@ ORDERS = {
 }
 
 
-def _order(query: Query) -> str:
-    row_id = "words.rowid" if match_expression(query.text) else "picture.id"
+def _order(query: Query, row_id: str = "") -> str:
+    if not row_id:
+        row_id = "words.rowid" if match_expression(query.text) else "picture.id"
     first = ORDERS[query.order].format(id=row_id)
     return ", ".join(filter(None, [first, f"{row_id} DESC"]))
 

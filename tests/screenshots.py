@@ -366,7 +366,9 @@ def decision(page: Page) -> Iterator[str]:
     page.wait_for_timeout(800)
     yield "2-grid"
     for at in (0, 3, 6, 9):
-        page.locator(".wonda-card").nth(at).click()
+        page.locator(".wonda-card").nth(at).focus()
+        page.keyboard.press("Space")
+    page.get_by_text("4 selected").wait_for()
     page.get_by_role("button", name="Review").click()
     page.locator(".wonda-review-image img:visible").nth(1).wait_for()
     page.wait_for_timeout(800)

@@ -265,7 +265,7 @@ class ImageIndex:
             # Only the IDs are sorted: the rows with their responses would be copied many times.
             found = f"SELECT picture.id {condition} ORDER BY {_order(query)} LIMIT ? OFFSET ?"
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM picture CROSS JOIN request USING (intent)"
+                f"SELECT {_COLUMNS} FROM picture CROSS JOIN request USING (intent)"  # noqa: S608
                 f" WHERE picture.id IN ({found}) ORDER BY {_order(query, 'picture.id')}",
                 (*values, limit, offset),
             )

@@ -135,7 +135,7 @@ def test_prompt_lab_notebook_by_keyboard(notebook, folder):
     lab = page.locator(".wonda-lab")
     expect(page.get_by_role("button", name="Run 18")).to_have_attribute("aria-disabled", "false")
     expect(page.get_by_text("3 templates × 3 rows × 1 model × 2 takes")).to_be_visible()
-    page.get_by_role("textbox", name="Template plain", exact=True).focus()
+    page.get_by_role("textbox", name="Template A", exact=True).focus()
     tab_to(page, "Run 18")
     keyboard.press("Enter")
     # The cells below run meanwhile; what the panel asks for waits for their end.

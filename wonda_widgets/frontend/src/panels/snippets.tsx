@@ -126,7 +126,9 @@ export function Snippets() {
               if (file) panel.send({ type: "load", name: file.name }, [await file.arrayBuffer()]);
             }}
           />
-          <span aria-hidden="true">Import…</span>
+          <span class="wonda-button wonda-small" aria-hidden="true">
+            Import…
+          </span>
         </span>
         <Button
           small

@@ -122,7 +122,7 @@ function TemplateField({ place, isOnly, help, error, onChange, onRemove, ...prop
   const letter = letterOf(place);
   return (
     <Field
-      label={isOnly ? "Prompt template" : `Template ${props.template.name || letter}`}
+      label={isOnly ? "Prompt template" : `Template ${letter}`}
       help={help}
       error={error}
       aside={
@@ -136,11 +136,7 @@ function TemplateField({ place, isOnly, help, error, onChange, onRemove, ...prop
               placeholder={`Name: ${letter}`}
               maxLength={40}
             />
-            <Button
-              small
-              label={`Remove template ${props.template.name || letter}`}
-              onPress={onRemove}
-            >
+            <Button small label={`Remove template ${letter}`} onPress={onRemove}>
               ×
             </Button>
           </span>

@@ -13,7 +13,7 @@ from ..journal.budgets import Budget, start_of_day
 from ..utils import event_loop, suggestions
 from ._parts.composite import Box, CompositePanel
 from ._parts.dashboard_bar import DashboardBar
-from ._shared.permissions import OWNER, REVIEWER, SPECTATOR, VISITOR, Permission, Permissions
+from ._shared.permissions import OWNER, SPECTATOR, VISITOR, VOTER, Permission, Permissions
 from .compare import Compare
 from .gallery import Gallery
 from .prompt_form import KINDS
@@ -82,6 +82,8 @@ class Dashboard(CompositePanel):
     --------
     >>> ww.Dashboard(title="Harbor campaign", presenter=True, budget=2)
     """
+
+    _view_permission = None  # its parts are hidden, but not the page
 
     def __init__(
         self,
@@ -266,7 +268,7 @@ class Dashboard(CompositePanel):
         self._is_review_only = True
         self._hidden.update(id(row) for row in self._rows if row is not self._bar)
         self._bar.is_review_only = True
-        self.grant(REVIEWER)
+        self.grant(VOTER)
 
     def _open_review(self, review_id: str) -> None:
         from .review import Review  # noqa: PLC0415 - most visitors have no link

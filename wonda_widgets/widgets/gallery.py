@@ -532,6 +532,12 @@ class Gallery(ZipDownload, ImageGrid):
     def _on_collect(self, content: Mapping[str, Any]) -> None:
         """Put the selected images into a collection, or take them out of it."""
         name = content.get("name")
+        if not all(map(self._is_markable, self.selected)):
+            raise InvalidInputError(
+                "image",
+                "A selected result was generated in another session.",
+                "Only that session can add it to a collection, or remove it.",
+            )
         if isinstance(name, str) and self.selected:
             is_removal = content.get("remove") is True
             self._start(self._collect, list(self.selected), name, is_removal)

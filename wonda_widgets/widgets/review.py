@@ -71,6 +71,7 @@ class Review(Panel):
     """
 
     _panel = view("review")
+    _view_permission = None  # also people who have only its link take part
 
     question = traitlets.Unicode("").tag(sync=True)
     mode = traitlets.Enum(reviews.MODES, "compare").tag(sync=True)
@@ -288,15 +289,14 @@ class Review(Panel):
             return
         person, _ = self._person(content)
         votes = await self._client.reviews.votes(review, person)
-        seen = {frozenset({vote.subject, vote.other}) - {""} for vote in votes}
         turns = self._turns(review, person)
-        left = [turn for turn in turns if frozenset(turn) not in seen]
-        asked = pairing.pairs_to_ask(len(self._images)) if self.mode == "compare" else len(turns)
+        left = _left(turns, votes)
+        asked = self._asked(turns)
         self.error = None
         self.send(
             {
                 "type": "turn",
-                "visitor": content.get("visitor"),
+                "view": content.get("view"),
                 "images": left[0] if left else [],
                 "done": len(votes),
                 "asked": min(len(turns), max(asked, len(votes) if content.get("more") else 0)),
@@ -305,6 +305,10 @@ class Review(Panel):
                 "problem": problem,
             }
         )
+
+    def _asked(self, turns: list[list[str]]) -> int:
+        """Return how many decisions a person is asked for; they may make more."""
+        return pairing.pairs_to_ask(len(self._images)) if self.mode == "compare" else len(turns)
 
     @open_to_all
     def _on_name(self, content: Mapping[str, Any]) -> None:
@@ -410,19 +414,33 @@ class Review(Panel):
             return
         found = await self._client.reviews.results(self._review)
         rows = self._ranked_rows(found) if found.ranking else self._approval_rows(found)
+        if not self._may_see_prompts(self._review, content, found.votes):
+            rows = [{**row, "title": ""} for row in rows]
         self.send(
             {
                 "type": "results",
-                "visitor": content.get("visitor"),
+                "view": content.get("view"),
                 "rows": rows,
                 "summary": _summary(found),
                 "agreement": _agreement_text(found),
             }
         )
+        has = content.get("has")
+        known = {key for key in has if isinstance(key, str)} if isinstance(has, list) else set()
         for row in rows:
             image = self._images.get(row["key"])
-            if image is not None and row["key"] not in (content.get("has") or ()):
+            if image is not None and row["key"] not in known:
                 self._start(self._send_thumbnail, row["key"], image)
+
+    def _may_see_prompts(
+        self, review: SavedReview, content: Mapping[str, Any], votes: list[Vote]
+    ) -> bool:
+        """Whether a page may show prompts: it shows them elsewhere, or the person has decided."""
+        person, _ = self._person(content)
+        own = [vote for vote in votes if vote.person == person]
+        turns = self._turns(review, person)
+        is_done = len(own) >= self._asked(turns) or not _left(turns, own)
+        return is_done or self._permissions.grants(Permission.VIEW)
 
     async def _send_thumbnail(self, key: str, image: GeneratedImage) -> None:
         try:
@@ -476,6 +494,12 @@ def _check(
     return given
 
 
+def _left(turns: list[list[str]], votes: list[Vote]) -> list[list[str]]:
+    """Return the decisions that a person has not made."""
+    seen = {frozenset({vote.subject, vote.other}) - {""} for vote in votes}
+    return [turn for turn in turns if frozenset(turn) not in seen]
+
+
 def _names(votes: list[Vote]) -> dict[str, str]:
     """Return the name of each person; those without are numbered."""
     people = dict.fromkeys(vote.person for vote in votes)
@@ -503,4 +527,4 @@ def _summary(found: ReviewResults) -> str:
 def _agreement_text(found: ReviewResults) -> str:
     if found.agreement is None:
         return ""
-    return f"Two people chose the same in {found.agreement:.0%} of the cases that both decided."
+    return f"Two people agreed on {found.agreement:.0%} of what both decided."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
+import ipywidgets
 import pytest
 from conftest import send
 
@@ -205,6 +207,57 @@ def test_link_shows_only_its_review_and_allows_nothing_else(wonda, opened, settl
     send(dashboard.review, "vote", visitor="v", choice="left", images=review.images[:2])
     while not wonda.reviews.votes(review):
         pass  # it is being recorded
+
+
+def test_link_reveals_nothing_but_its_review(wonda, opened, settled, monkeypatch):
+    review = review_of(wonda)
+    wonda.snippets.save("style:house", "secret text")
+    dashboard = opened(ww.Dashboard(wonda))
+    settled(lambda: len(dashboard.gallery._items) == 3)
+    send(dashboard._bar, "hello", processes=[], draft={}, review=review.id)
+    settled(lambda: dashboard.review is not None and dashboard.review.state == "ready")
+    sent = []
+    monkeypatch.setattr(ipywidgets.Widget, "_send", lambda _, *told, **more: sent.append((told, more)))
+    gallery, form = dashboard.gallery, dashboard.studio.prompt_form
+    keys = [item.key for item in gallery._items]
+    send(gallery, "window", view="v", windows=[[0, 3]])
+    for kind in ("open", "zip", "collect", "mark", "select", "export", "act"):
+        send(gallery, kind, key=keys[0], keys=keys, name="cover", kind="csv", favorite=True)
+    send(form, "list_snippets")
+    send(form, "submit", prompt="A sail", params={})
+    settled(lambda: form.receipt >= 2)
+    gallery.set_state({"favorites": True})
+    assert not gallery.favorites
+    assert wonda.history.collections() == {}
+    assert "facets" not in gallery.get_state()
+    assert "snippets" not in form.get_state()
+    text = repr(sent)
+    assert "receipt" in text
+    for secret in ("A sail", "secret text", keys[0], "z-image"):
+        assert secret not in text
+
+
+def test_person_with_a_link_sees_prompts_only_after_deciding(wonda, opened, settled):
+    review = review_of(wonda)
+    dashboard = opened(ww.Dashboard(wonda))
+    send(dashboard._bar, "hello", processes=[], draft={}, review=review.id)
+    settled(lambda: dashboard.review is not None and dashboard.review.state == "ready")
+    heard = []
+    dashboard.review.send = lambda content, buffers=None: heard.append(content)  # noqa: ARG005
+
+    def titles():
+        before = len([each for each in heard if each["type"] == "results"])
+        send(dashboard.review, "results", visitor="v", view="a")
+        settled(lambda: len([each for each in heard if each["type"] == "results"]) > before)
+        results = [each for each in heard if each["type"] == "results"]
+        return {row["title"] for row in results[-1]["rows"]}
+
+    assert titles() == {""}
+    for left, right in itertools.combinations(review.images, 2):
+        send(dashboard.review, "vote", visitor="v", choice="left", images=[left, right])
+    settled(lambda: sum(each["type"] == "turn" and each["done"] == 3 for each in heard))
+    assert "" not in titles()
+    assert "visitor" not in repr(heard)
 
 
 def test_link_to_an_unknown_review_is_explained(wonda, opened, settled):

@@ -28,23 +28,25 @@ from wonda_widgets.widgets._shared.permissions import (
     REVIEWER,
     SPECTATOR,
     VISITOR,
+    VOTER,
     Permission,
     Permissions,
     is_handler,
     required_permission,
 )
 
-PUBLISH, SCHEDULE, CANCEL, SETTLE, EXPORT, SAVE, GENERATE, EDIT, KEEP = Permission
+VIEW, PUBLISH, SCHEDULE, CANCEL, SETTLE, EXPORT, SAVE, GENERATE, EDIT, KEEP = Permission
 
 #: What each session may do, spelled out.
 SESSIONS = {
     "owner": (OWNER, set(Permission)),
-    "confirm": (VISITOR, {PUBLISH, SCHEDULE, CANCEL, SETTLE, GENERATE, EDIT, KEEP}),
-    "hidden": (SPECTATOR, {GENERATE, EDIT, KEEP}),
-    "reviewer": (REVIEWER, set()),
+    "confirm": (VISITOR, {VIEW, PUBLISH, SCHEDULE, CANCEL, SETTLE, GENERATE, EDIT, KEEP}),
+    "hidden": (SPECTATOR, {VIEW, GENERATE, EDIT, KEEP}),
+    "reviewer": (REVIEWER, {VIEW}),
+    "voter": (VOTER, set()),
 }
 
-#: What each message needs; None for nothing.
+#: What each message needs besides the permission to see its panel; None for nothing.
 MESSAGES = {
     "Panel": {"close": None},
     "JobPanel": {"refresh": None, "stop": GENERATE, "resume": GENERATE},
@@ -127,6 +129,10 @@ SEEN_WITH = {
     "PublishForm": PUBLISH,
     "CarouselForm": PUBLISH,
     "ScheduledPosts": SCHEDULE,
+    # Of these, also people who have only the link of a review see something.
+    "Review": None,
+    "Dashboard": None,
+    "DashboardBar": None,
 }
 
 #: The traits that a page sets, and what it needs for that. It sets no other.
@@ -224,7 +230,7 @@ def test_handler_without_a_permission_is_never_called(opened, settled):
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_table_lists_every_trait_that_a_page_sets(cls):
     assert cls._browser_traits == TRAITS.get(cls.__name__, {})
-    assert cls._view_permission == SEEN_WITH.get(cls.__name__)
+    assert cls._view_permission == SEEN_WITH.get(cls.__name__, VIEW)
     written = typescript.traits_set_by(cls._panel.default_value)
     assert written <= cls._browser_traits.keys(), "what a page sets would be ignored"
 

@@ -40,6 +40,7 @@ class Person:
 
     def __init__(self, panel, visitor, name, settled):
         self.panel, self.who, self.settled = panel, {"visitor": visitor, "name": name}, settled
+        self.who["view"] = f"view of {visitor} {name}"
         self.heard = []
         real = panel.send
 
@@ -54,7 +55,7 @@ class Person:
     @property
     def turns(self):
         mine = [content for content, _ in self.heard if content["type"] == "turn"]
-        return [turn for turn in mine if turn["visitor"] == self.who["visitor"]]
+        return [turn for turn in mine if turn["view"] == self.who["view"]]
 
     @property
     def turn(self):

@@ -61,6 +61,7 @@ class DashboardBar(Panel):
 
     _needs_client = False
     _panel = view("dashboard_bar")
+    _view_permission = None
 
     title = traitlets.Unicode("").tag(sync=True)
     process = traitlets.Unicode("").tag(sync=True)

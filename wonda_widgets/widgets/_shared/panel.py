@@ -30,6 +30,7 @@ from ...http.responses import replace_lone_surrogates
 from ...utils import event_loop, logs, suggestions
 from . import error_alerts, frontend, marimo_cell, nested_outputs, notebook_snapshot
 from .permissions import (
+    Permission,
     OWNER,
     is_handler,
     open_to_all,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from ...client.wonda_client import AsyncWonda, Wonda
     from .notebook_snapshot import NotebookSnapshot
-    from .permissions import Permission, Permissions
+    from .permissions import Permissions
 
 _log = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     #: other trait.
     _browser_traits: ClassVar[Mapping[str, Permission | None]] = {}
     #: The permission to see the panel. Without it, everything from the page is ignored.
-    _view_permission: ClassVar[Permission | None] = None
+    _view_permission: ClassVar[Permission | None] = Permission.VIEW
     _permissions = OWNER
     #: Traits that are of no interest in the value of ``mo.ui.anywidget(panel)``.
     _internal_traits: ClassVar[frozenset[str]] = frozenset(
@@ -348,6 +349,12 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         is of interest to a program.
         """
         state = super().get_state(key=key, drop_defaults=drop_defaults)
+        if self._is_secret:
+            return {
+                name: value
+                for name, value in state.items()
+                if name.startswith("_") or name in self._internal_traits
+            }
         if key is not None or self._cell is None or self.comm is None:
             return state
         of_interest = {
@@ -367,11 +374,16 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
             super().send_state(self.keys if key is None else key)
 
     def send(self, content: Any, buffers: Any = None) -> None:
-        """Send a message, unless the model is removed."""
-        if not marimo_cell.is_removed(self):
+        """Send a message, unless the model is removed or the session may see nothing of it."""
+        if not marimo_cell.is_removed(self) and not self._is_secret:
             super().send(content, buffers=buffers)
 
     # ------------------------------------------------------------ permissions
+
+    @property
+    def _is_secret(self) -> bool:
+        """Whether the session may see nothing of the panel, not even its traits."""
+        return self._view_permission is not None and not self._permissions.grants(Permission.VIEW)
 
     def grant(self, permissions: Permissions) -> None:
         """Replace the permissions of the session."""

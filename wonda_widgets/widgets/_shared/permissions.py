@@ -25,8 +25,10 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 
 class Permission(Enum):
-    """A right to change something at the service, on disk or in the notebook."""
+    """A right to see something, or to change it at the service, on disk or in the notebook."""
 
+    VIEW = "view"
+    """See results, prompts and snippets, and mark the session's own images."""
     PUBLISH = "publish"
     SCHEDULE = "schedule"
     """Schedule posts, and see the scheduled ones."""
@@ -47,6 +49,7 @@ class Permission(Enum):
 
 
 _REFUSALS = {
+    Permission.VIEW: "Only the review is available here.",
     Permission.PUBLISH: "Publishing is disabled here.",
     Permission.SCHEDULE: "Scheduling is disabled here.",
     Permission.CANCEL: "Canceling scheduled posts is disabled here.",
@@ -113,7 +116,9 @@ SPECTATOR = VISITOR.without(
     Permission.PUBLISH, Permission.SCHEDULE, Permission.CANCEL, Permission.SETTLE
 )
 #: A user who may only view, select and mark images.
-REVIEWER = Permissions()
+REVIEWER = Permissions([Permission.VIEW])
+#: A user who only takes part in a review.
+VOTER = Permissions()
 
 
 def requires(permission: Permission) -> Callable[[F], F]:
@@ -122,7 +127,7 @@ def requires(permission: Permission) -> Callable[[F], F]:
 
 
 def open_to_all(handler: F) -> F:
-    """Declare that a message handler needs no permission.
+    """Declare that a message handler needs only the permission to see the panel.
 
     For handlers that only show or select something, or mark the session's own images.
     """

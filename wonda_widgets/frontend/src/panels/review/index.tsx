@@ -3,7 +3,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { readPerson, writePerson } from "../../logic/person";
-import { useMessages, usePanel } from "../../runtime/context";
+import { useMessages, usePanel, useUid } from "../../runtime/context";
 import { isVoila, targetOf } from "../../runtime/dom";
 import { useDraftOf } from "../../runtime/draft";
 import { isPlain, useHotkeys } from "../../runtime/keys";
@@ -28,7 +28,8 @@ export function Review() {
   const isReady = panel.get("state") === "ready";
   const isPair = panel.get("mode") === "compare";
 
-  const who = () => ({ visitor: person.peek().id, name: person.peek().name });
+  const viewId = useUid("view");
+  const who = () => ({ view: viewId, visitor: person.peek().id, name: person.peek().name });
   const ask = (more = false) => panel.send({ type: "next", ...who(), more });
   const reviewId = panel.get("review_id");
   useEffect(() => {
@@ -36,7 +37,7 @@ export function Review() {
     if (isReady) ask();
   }, [isReady, reviewId]);
   useMessages((content) => {
-    if (content.type !== "turn" || content.visitor !== person.peek().id) return;
+    if (content.type !== "turn" || content.view !== viewId) return;
     const before = turn.peek()?.images.join();
     turn.value = content as unknown as Turn;
     isWaiting.value = false;
@@ -214,7 +215,7 @@ export function Review() {
         </div>
       )}
       {showsResults.value && (isDone || seesAll.value) && (
-        <Results visitor={person.value.id} version={done} />
+        <Results viewId={viewId} who={who} version={done} />
       )}
     </>
   );

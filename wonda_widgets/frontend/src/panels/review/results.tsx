@@ -8,14 +8,23 @@ import type { ResultRow, ReviewTraits } from "./traits";
 
 const INTERVAL = 4000; // milliseconds between two looks at the votes of others
 
-export function Results({ visitor, version }: { visitor: string; version: number }) {
+export function Results(props: {
+  viewId: string;
+  /** The person of this page, for the kernel. */
+  who: () => Record<string, string>;
+  /** Changes when there may be other results. */
+  version: number;
+}) {
+  const { viewId, version } = props;
+  const who = useRef(props.who);
+  who.current = props.who;
   const panel = usePanel<ReviewTraits>();
   const rows = useSignal<ResultRow[]>([]);
   const sentences = useSignal({ summary: "", agreement: "" });
   const thumbs = useRef(new Map<string, string>());
   const arrived = useSignal(0);
   useMessages((content, buffers) => {
-    if (content.type === "results" && content.visitor === visitor) {
+    if (content.type === "results" && content.view === viewId) {
       rows.value = content.rows as ResultRow[];
       sentences.value = {
         summary: String(content.summary),
@@ -28,11 +37,12 @@ export function Results({ visitor, version }: { visitor: string; version: number
     }
   });
   useEffect(() => {
-    const ask = () => panel.send({ type: "results", visitor, has: [...thumbs.current.keys()] });
+    const ask = () =>
+      panel.send({ type: "results", ...who.current(), has: [...thumbs.current.keys()] });
     ask();
     const timer = setInterval(ask, INTERVAL);
     return () => clearInterval(timer);
-  }, [panel, visitor, version]);
+  }, [panel, version]);
   useEffect(
     () => () => {
       thumbs.current.forEach(revoke);
@@ -52,7 +62,7 @@ export function Results({ visitor, version }: { visitor: string; version: number
           <tr>
             {isRanking && <th scope="col">Rank</th>}
             <th scope="col">Image</th>
-            <th scope="col">{isRanking ? "Wins against an average one" : "Result"}</th>
+            <th scope="col">{isRanking ? "Wins against an average image" : "Result"}</th>
             <th scope="col">{isRanking ? "Votes" : "Decisions"}</th>
           </tr>
         </thead>
@@ -62,7 +72,7 @@ export function Results({ visitor, version }: { visitor: string; version: number
               {isRanking && <td class="wonda-review-rank">{rankText(row)}</td>}
               <th scope="row">
                 <img src={thumb(row.key)} hidden={!thumb(row.key)} alt="" />
-                <span dir="auto">{row.title}</span>
+                <span dir="auto">{row.title || "Image"}</span>
               </th>
               <td>{isRanking ? <Score row={row} /> : row.approval || "open"}</td>
               <td>{isRanking ? votesText(row) : <Decisions row={row} />}</td>

@@ -484,7 +484,12 @@ class AsyncHistory:
         from ..export import files  # noqa: PLC0415 - needed only now
 
         return await files.export(
-            _images(images), path, self.original, self._save_video, self.storyboard
+            _images(images),
+            path,
+            self.original,
+            self._save_video,
+            self.storyboard,
+            redact=self.redact,
         )
 
     @on_package_loop
@@ -533,7 +538,13 @@ class AsyncHistory:
         from ..export import grid  # noqa: PLC0415 - needed only now
 
         return await grid.write(
-            _images(images), path, self.poster, rows=rows, columns=columns, width=width
+            _images(images),
+            path,
+            self.poster,
+            rows=rows,
+            columns=columns,
+            width=width,
+            redact=self.redact,
         )
 
     async def _save_video(self, image: GeneratedImage, path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,7 @@ Mode = Literal["compare", "approve"]
 MODES = ("compare", "approve")
 MIN_IMAGES = {"compare": 2, "approve": 1}
 MAX_IMAGES = 300  # more would take a ranking too long
+MAX_VOTES = 20_000  # of a review
 MAX_TEXT_LENGTH = 1_000  # characters of a question, a name or a comment
 
 
@@ -58,7 +60,8 @@ class AsyncReviews:
     def __init__(self, core: Core, history: AsyncHistory) -> None:
         self._core = core
         self._history = history
-        self._rankings: dict[str, tuple[list[Vote], Ranking]] = {}  # of the latest votes, by review
+        #: The ranking of the latest votes, by review.
+        self._rankings: dict[str, tuple[list[Vote], asyncio.Task[Ranking]]] = {}
 
     @on_package_loop
     async def open(
@@ -90,6 +93,7 @@ class AsyncReviews:
         InvalidInputError
             See `open`.
         """
+        images = list(images) if isinstance(images, Iterable) else images
         check_images(images, mode)
         found: dict[str, GeneratedImage] = {}
         for each in images:
@@ -128,7 +132,8 @@ class AsyncReviews:
         ----------
         review : SavedReview
         person : str
-            Identifies the person; two votes with the same are by the same person.
+            Identifies the person; two votes with the same are by the same person. At most 1,000
+            characters.
         choice : str
             ``"left"``, ``"right"``, ``"equal"`` or ``"both bad"``; ``"approve"`` or ``"reject"``.
         image, other : str
@@ -145,12 +150,20 @@ class AsyncReviews:
         shown = [image, other] if review.mode == "compare" else [image]
         is_known = set(shown) <= set(review.images) and len(set(shown)) == len(shown)
         if choice not in accepted or not is_known or (review.mode != "compare" and other):
-            raise InvalidInputError("vote", "This is not a vote of this review.")
+            raise InvalidInputError("vote", "This vote does not belong to this review.")
         for label, text in (("Your name", name), ("The comment", comment)):
             check_text("vote", label, text)
         redact = self._history.redact
-        vote = Vote("", person, redact(name), image, other, choice, redact(comment), 0.0)
-        earlier = await asyncio.wrap_future(self._core.journal.reviews.vote(review.id, vote))
+        who = self._identity(person)
+        vote = Vote("", who, redact(name), image, other, choice, redact(comment), 0.0)
+        known = self._core.journal.reviews
+        if await asyncio.wrap_future(known.count(review.id)) >= MAX_VOTES:
+            raise InvalidInputError(
+                "vote",
+                f"This review already has {MAX_VOTES:,} votes, which is the most it can have.",
+                "See its results.",
+            )
+        earlier = await asyncio.wrap_future(known.vote(review.id, vote))
         if earlier is not None:
             what = "these images" if other else "this image"
             raise InvalidInputError(
@@ -161,9 +174,10 @@ class AsyncReviews:
 
     @on_package_loop
     async def withdraw(self, review: SavedReview, person: str, vote_id: str) -> bool:
-        """Withdraw a vote of a person; return whether there was one."""
+        """Withdraw a person's vote, given by its ID; return whether there was one."""
+        reviews = self._core.journal.reviews
         return await asyncio.wrap_future(
-            self._core.journal.reviews.withdraw(review.id, person, vote_id)
+            reviews.withdraw(review.id, self._identity(person), vote_id)
         )
 
     @on_package_loop
@@ -180,13 +194,27 @@ class AsyncReviews:
         check_text("vote", "Your name", name)
         reviews = self._core.journal.reviews
         await asyncio.wrap_future(
-            reviews.rename(review.id, person, new, self._history.redact(name))
+            reviews.rename(
+                review.id, self._identity(person), self._identity(new), self._history.redact(name)
+            )
         )
 
     @on_package_loop
     async def votes(self, review: SavedReview, person: str | None = None) -> list[Vote]:
         """Read the votes of all people, or of one, oldest first."""
-        return await asyncio.wrap_future(self._core.journal.reviews.votes(review.id, person))
+        who = None if person is None else self._identity(person)
+        return await asyncio.wrap_future(self._core.journal.reviews.votes(review.id, who))
+
+    def _identity(self, person: str) -> str:
+        """Return a person's identity as it is recorded.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is no string, or too long.
+        """
+        check_text("person", "The person", person)
+        return self._history.redact(unicodedata.normalize("NFC", person))
 
     @on_package_loop
     async def results(self, review: SavedReview) -> ReviewResults:
@@ -198,8 +226,8 @@ class AsyncReviews:
             ranking = await self._rank(review, votes)
         counts = {} if is_compare else results.approvals(votes)
         approvals = {key: results.approval(count) for key, count in counts.items()}
-        if votes:
-            await self._record(ranking, approvals)
+        if votes or await self._was_voted_on(review):
+            await self._record(review, ranking if votes else None, approvals)
         return ReviewResults(
             votes=votes,
             ranking=ranking,
@@ -208,18 +236,28 @@ class AsyncReviews:
             people=len({vote.person for vote in votes}),
         )
 
+    async def _was_voted_on(self, review: SavedReview) -> bool:
+        """Whether there are votes, or were some that have been withdrawn."""
+        return await asyncio.wrap_future(self._core.journal.reviews.count(review.id)) > 0
+
     async def _rank(self, review: SavedReview, votes: list[Vote]) -> Ranking:
         """Rank the images, unless that was done for the same votes."""
         known, ranking = self._rankings.get(review.id, (None, None))
         if ranking is None or known != votes:
-            ranking = await event_loop.to_thread(results.rank, review.images, votes)
+            work = event_loop.to_thread(results.rank, review.images, votes)
+            ranking = asyncio.get_running_loop().create_task(work)
             self._rankings[review.id] = votes, ranking
-        return ranking
+        return await event_loop.shield(ranking)
 
-    async def _record(self, ranking: Ranking | None, approvals: dict[str, str]) -> None:
-        marks: dict[str, Any] = {key: {"approval": value} for key, value in approvals.items()}
-        for image in ranking.images if ranking is not None else ():
-            marks[image.key] = {"rank": image.rank}
+    async def _record(
+        self, review: SavedReview, ranking: Ranking | None, approvals: dict[str, str]
+    ) -> None:
+        marks: dict[str, Any]
+        if review.mode == "compare":
+            ranks = {image.key: image.rank for image in ranking.images} if ranking else {}
+            marks = {key: {"rank": ranks.get(key, 0)} for key in review.images}
+        else:
+            marks = {key: {"approval": approvals.get(key, "")} for key in review.images}
         journal = self._core.journal.images
         known = await asyncio.wrap_future(journal.marks(list(marks)))
         changed = {

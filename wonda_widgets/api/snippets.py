@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError
 from ..jobs.core import on_package_loop
 from ..utils import event_loop, paths, suggestions
+from ..utils.names import is_name
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 MAX_NAME_LENGTH = 60  # characters
 MAX_TEXT_LENGTH = 10_000
 MAX_FILE_BYTES = 5_000_000
-_NAME = re.compile(r"\w[\w -]*:\w[\w -]*")
-_USE = re.compile(r"\{\{|\}\}|\{(\w[\w -]*:\w[\w -]*)\}")
+MAX_SNIPPETS = 2_000  # in a file
+_USE = re.compile(r"\{\{|\}\}|\{([^{}:|]+:[^{}:|]+)\}")
 
 
 class AsyncSnippets:
@@ -79,7 +81,7 @@ class AsyncSnippets:
     async def remove(self, name: str) -> None:
         """Remove a snippet, if it exists."""
         self._core.transport.check_open()
-        await asyncio.wrap_future(self._core.journal.snippets.remove(str(name)))
+        await asyncio.wrap_future(self._core.journal.snippets.remove(_normalized(str(name))))
 
     @on_package_loop
     async def fill(self, prompt: str) -> str:
@@ -144,17 +146,17 @@ class Snippets(Blocking[AsyncSnippets]):
 
 def names_in(prompt: str) -> list[str]:
     """Return the names of the snippets that a prompt uses, each once."""
-    found = (match.group(1) for match in _USE.finditer(prompt))
-    return list(dict.fromkeys(_normalized(name) for name in found if name))
+    found = (_normalized(match.group(1) or "") for match in _USE.finditer(prompt))
+    return list(dict.fromkeys(name for name in found if _is_name(name)))
 
 
 def fill(prompt: str, snippets: Mapping[str, str]) -> str:
     """Replace the snippets of a prompt; see `AsyncSnippets.fill`."""
 
     def text(match: re.Match[str]) -> str:
-        if match.group(1) is None:
+        name = _normalized(match.group(1) or "")
+        if not _is_name(name):
             return match.group()
-        name = _normalized(match.group(1))
         if name not in snippets:
             raise InvalidInputError(
                 "prompt",
@@ -174,7 +176,7 @@ def check(name: Any, text: Any) -> tuple[str, str]:
     InvalidInputError
     """
     clean = _normalized(name) if isinstance(name, str) else ""
-    if not _NAME.fullmatch(clean) or len(clean) > MAX_NAME_LENGTH:
+    if not _is_name(clean) or len(clean) > MAX_NAME_LENGTH:
         raise InvalidInputError(
             "name",
             f"{str(name)[:40]!r} is not the name of a snippet.",
@@ -187,6 +189,12 @@ def check(name: Any, text: Any) -> tuple[str, str]:
             if not isinstance(text, str) or not text.strip()
             else f"The snippet {clean} has more than {MAX_TEXT_LENGTH:,} characters.",
         )
+    for inner in names_in(text):
+        raise InvalidInputError(
+            "text",
+            f"The snippet {clean} contains the snippet {{{inner}}}.",
+            "A snippet cannot contain another one: write out its text.",
+        )
     return clean, text.strip()
 
 
@@ -198,6 +206,10 @@ def parse(data: bytes, name: str) -> dict[str, str]:
     InvalidInputError
         If it has no valid snippets.
     """
+    if len(data) > MAX_FILE_BYTES:
+        raise InvalidInputError(
+            "path", f"{name} is larger than {MAX_FILE_BYTES // 1_000_000} MB.", "Split the file."
+        )
     try:
         found = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
@@ -206,15 +218,24 @@ def parse(data: bytes, name: str) -> dict[str, str]:
         raise InvalidInputError(
             "path", f"{name} has no snippets.", 'It must be JSON: {"style:noir": "text", …}.'
         )
+    if len(found) > MAX_SNIPPETS:
+        raise InvalidInputError(
+            "path", f"{name} has more than {MAX_SNIPPETS:,} snippets.", "Split the file."
+        )
     return dict(check(each, text) for each, text in found.items())
 
 
 def _read(source: Any) -> bytes:
     with source.open("rb") as file:
-        content: bytes = file.read(MAX_FILE_BYTES)
+        content: bytes = file.read(MAX_FILE_BYTES + 1)
         return content
 
 
 def _normalized(name: str) -> str:
-    """Return a name without spaces around its parts."""
-    return ":".join(part.strip() for part in name.split(":"))
+    """Return a name without spaces around its parts, and with composed characters."""
+    return ":".join(part.strip() for part in unicodedata.normalize("NFC", name).split(":"))
+
+
+def _is_name(name: str) -> bool:
+    parts = name.split(":")
+    return len(parts) == 2 and all(map(is_name, parts))  # noqa: PLR2004 - a kind and a name

@@ -28,7 +28,7 @@ OTHER_NOTEBOOKS = (
     *("prompt_lab", "dashboard", "from_python", "video"),
     *("settings_and_privacy", "sandbox_and_faults"),
 )
-VOILA_OPTIONS = ("title", "presenter", "publish", "budget")
+VOILA_OPTIONS = ("title", "presenter", "publish", "budget", "review_only")
 KERNEL_IDLE_SECONDS = 600  # until the kernel of a visitor without a page is ended
 STOP_SECONDS = 10.0
 
@@ -77,7 +77,7 @@ def _problem(options: argparse.Namespace) -> str:
     if options.live and not selection.has_key():
         return "--live needs a key. Set WONDA_API_KEY, or omit --live."
     if for_voila and not options.voila:
-        return f"--{for_voila[0]} requires --voila."
+        return f"--{for_voila[0].replace('_', '-')} requires --voila."
     if options.port and not _is_free(options.port):
         return f"Port {options.port} is in use. Choose another one, or omit --port."
     return ""

@@ -54,6 +54,8 @@ async def export(
     original: Callable[[GeneratedImage], Awaitable[bytes]],
     save_video: Callable[[GeneratedImage, Path], Awaitable[Path]],
     storyboard: Callable[[list[GeneratedImage], Path], Awaitable[Path]],
+    *,
+    redact: Callable[[str], str],
 ) -> Path:
     """Write images to a file of the given suffix, or to a folder; see `AsyncHistory.export`."""
     if not images:
@@ -62,22 +64,22 @@ async def export(
     try:
         match target.suffix.lower():
             case ".csv":
-                data = _csv(images).encode(CSV_ENCODING)
+                data = redact(_csv(images)).encode(CSV_ENCODING)
                 return await event_loop.to_thread(write, target, data)
             case ".json":
                 rows = [image.raw_row() for image in images]
-                return await event_loop.to_thread(write, target, _json(rows))
+                return await event_loop.to_thread(write, target, redact(_json(rows)).encode())
             case ".html":
                 return await storyboard(images, target)
-        return await _folder(images, target, original, save_video)
+        return await _folder(images, target, original, save_video, redact)
     except OSError as error:
         raise write_error(target, error) from None
 
 
-def write_error(target: Path, error: OSError) -> InvalidInputError:
+def write_error(target: Path, error: OSError, hint: str = PATH_HINT) -> InvalidInputError:
     """Create the error for a file or folder that cannot be written."""
     reason = error.strerror or error
-    return InvalidInputError("path", f"{target} cannot be written: {reason}.", PATH_HINT)
+    return InvalidInputError("path", f"{target} cannot be written: {reason}.", hint)
 
 
 def check_path(path: str | Path) -> Path:
@@ -101,6 +103,7 @@ async def _folder(
     folder: Path,
     original: Callable[[GeneratedImage], Awaitable[bytes]],
     save_video: Callable[[GeneratedImage, Path], Awaitable[Path]],
+    redact: Callable[[str], str],
 ) -> Path:
     await event_loop.to_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
     slots = asyncio.Semaphore(MAX_CONCURRENT)
@@ -111,11 +114,13 @@ async def _folder(
             result: dict[str, str | None] = {"file": None, "error": None}
             try:
                 if image.media.is_video:
-                    file = await save_video(image, folder / _video_name(image))
+                    file = await save_video(image, folder / redact(_video_name(image)))
                     files.add(file)
                 else:
                     data = await original(image)
-                    file = await event_loop.to_thread(_write_original, files, folder, image, data)
+                    file = await event_loop.to_thread(
+                        _write_original, files, folder, image, data, redact
+                    )
                 result["file"] = file.name
             except InvalidInputError:  # nothing can be written
                 raise
@@ -126,7 +131,7 @@ async def _folder(
     tasks = [asyncio.create_task(export_one(image)) for image in images]
     try:
         rows = await asyncio.gather(*tasks)
-        await event_loop.to_thread(write, folder / MANIFEST, _json(rows))
+        await event_loop.to_thread(write, folder / MANIFEST, redact(_json(rows)).encode())
     except BaseException:
         for task in tasks:
             task.cancel()
@@ -142,13 +147,18 @@ def _video_name(image: GeneratedImage) -> str:
 
 
 def _write_original(
-    files: new_files.FileBatch, folder: Path, image: GeneratedImage, data: bytes
+    files: new_files.FileBatch,
+    folder: Path,
+    image: GeneratedImage,
+    data: bytes,
+    redact: Callable[[str], str],
 ) -> Path:
     from ..imaging import save_original  # noqa: PLC0415 - loaded only if it is used
 
     texts = save_original.metadata(image.request, image.job_id, image.media.media_id)
     name = save_original.file_name(image.prompt, image.job_id, save_original.detect_format(data))
-    return files.write(folder / name, save_original.with_metadata(data, texts))
+    texts = {label: redact(text) for label, text in texts.items()}
+    return files.write(folder / redact(name), save_original.with_metadata(data, texts))
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -163,8 +173,8 @@ def write(path: Path, data: bytes) -> Path:
     return new_files.write(path / path.name if path.is_dir() else path, data)
 
 
-def _json(rows: list[dict[str, Any]]) -> bytes:
-    return (json.dumps(rows, ensure_ascii=False, indent=2, default=str) + "\n").encode()
+def _json(rows: list[dict[str, Any]]) -> str:
+    return json.dumps(rows, ensure_ascii=False, indent=2, default=str) + "\n"
 
 
 def _csv(images: list[GeneratedImage]) -> str:

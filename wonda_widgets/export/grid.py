@@ -46,6 +46,7 @@ async def write(
     rows: str | None,
     columns: str | None,
     width: int,
+    redact: Callable[[str], str],
 ) -> Path:
     """Write a grid to a new file; see `AsyncHistory.grid`."""
     target = await event_loop.to_thread(files.check_path, path)
@@ -57,7 +58,13 @@ async def write(
             "Choose one of these formats.",
         )
     _check(images, width)
-    all_facts = [facts.facts_of(each.values, each.model, each.params) for each in images]
+    all_facts = [
+        {
+            redact(name): redact(value)
+            for name, value in facts.facts_of(each.values, each.model, each.params).items()
+        }
+        for each in images
+    ]
     known = list(dict.fromkeys(name for each in all_facts for name in each))
     axes = grid_axes.choose_axes(known, facts.varying(all_facts), rows, columns)
     table = grid_axes.arrange(all_facts, *axes)
@@ -65,12 +72,21 @@ async def write(
     layout = await event_loop.to_thread(
         grid_sheet.lay_out, *_labels(table), most, width, _common_ratio(images)
     )
+    if suffix == ".webp" and max(layout.width, layout.height) > grid_sheet.MAX_WEBP_PIXELS:
+        raise InvalidInputError(
+            "width",
+            f"The sheet would have {layout.width:,} × {layout.height:,} pixels, and a WebP file "
+            f"can have up to {grid_sheet.MAX_WEBP_PIXELS:,} on a side.",
+            "Write a .png file, or use a smaller width.",
+        )
     work = _page if suffix == ".html" else _sheet
     try:
         data = await work(images, table, layout, poster, suffix)
+        data = redact(data.decode()).encode() if suffix == ".html" else data
         return await event_loop.to_thread(files.write, target, data)
     except OSError as error:
-        raise files.write_error(target, error) from None
+        hint = "Choose another folder or file name."
+        raise files.write_error(target, error, hint) from None
 
 
 def _check(images: Sequence[GeneratedImage], width: object) -> None:
@@ -92,9 +108,15 @@ def _check(images: Sequence[GeneratedImage], width: object) -> None:
 
 def _labels(table: GridTable) -> tuple[list[str], list[str]]:
     """Return the labels of rows and columns; empty ones for a single row or column."""
-    rows = [facts.value_text(table.row_fact, value) for value in table.rows]
-    columns = [facts.value_text(table.column_fact, value) for value in table.columns]
+    rows = [_label(table.row_fact, value) for value in table.rows]
+    columns = [_label(table.column_fact, value) for value in table.columns]
     return rows if len(rows) > 1 else [""], columns if len(columns) > 1 else [""]
+
+
+def _label(fact: str, value: str) -> str:
+    """Return the label of a value on one line, without control characters."""
+    text = facts.value_text(fact, value)
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _common_ratio(images: Sequence[GeneratedImage]) -> float:

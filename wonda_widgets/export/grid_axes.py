@@ -14,7 +14,7 @@ from ..models import facts
 from ..utils import suggestions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 TAKE, TEMPLATE, MODEL = "values.take", "values.template", "model"
 NO_VALUE = "–"  # of an image without the fact
@@ -103,9 +103,27 @@ def _find(axis: str, name: str | None, known: Sequence[str]) -> str | None:
     return found
 
 
-def arrange(all_facts: Sequence[facts.Facts], row_fact: str, column_fact: str) -> GridTable:
-    """Put each image into the cell of its values."""
-    rows, columns = _values(all_facts, row_fact), _values(all_facts, column_fact)
+def arrange(
+    all_facts: Sequence[facts.Facts],
+    row_fact: str,
+    column_fact: str,
+    order: Mapping[str, Sequence[str]] | None = None,
+) -> GridTable:
+    """Put each image into the cell of its values.
+
+    Parameters
+    ----------
+    all_facts : sequence of dict
+        The facts of each image.
+    row_fact, column_fact : str
+        Empty for a single row or column.
+    order : dict, optional
+        The values of each fact in the order of the rows or columns; by default, that of their
+        first appearance. Numbers are sorted by size.
+    """
+    rows, columns = (
+        _values(all_facts, fact, (order or {}).get(fact, ())) for fact in (row_fact, column_fact)
+    )
     places = {value: place for place, value in enumerate(rows)}
     column_places = {value: place for place, value in enumerate(columns)}
     cells: list[list[list[int]]] = [[[] for _ in columns] for _ in rows]
@@ -145,9 +163,10 @@ def _value(of: facts.Facts, name: str) -> str:
     return of.get(name, NO_VALUE) if name else ""
 
 
-def _values(all_facts: Sequence[facts.Facts], name: str) -> list[str]:
-    """Return the values of an axis: numbers by size, others in the order of first appearance."""
-    values = list(dict.fromkeys(_value(each, name) for each in all_facts))
+def _values(all_facts: Sequence[facts.Facts], name: str, order: Sequence[str]) -> list[str]:
+    """Return the values of an axis: numbers by size, others in an order or as they appear."""
+    present = dict.fromkeys(_value(each, name) for each in all_facts)
+    values = [*dict.fromkeys([*(value for value in order if value in present), *present])]
     try:
         return sorted(values, key=float)
     except ValueError:

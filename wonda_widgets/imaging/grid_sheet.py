@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MIN_WIDTH, MAX_WIDTH = 200, 16_000  # pixels of the sheet
 MAX_PIXELS = 120_000_000
+MAX_WEBP_PIXELS = 16_383  # on a side
 MIN_CELL_WIDTH = 48  # pixels
 MAX_LABEL_LINES = 4
 MIN_RATIO, MAX_RATIO = 0.5, 2.0  # width / height of the space for an image

@@ -20,6 +20,8 @@ from PIL import Image
 from .save_original import SOFTWARE, XMP_MARKER
 
 MAX_TEXT_LENGTH = 100_000  # characters of a prompt
+MAX_NAME_LENGTH = 200  # characters
+MAX_PARAMS = 100
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 _XMP_START, _XMP_END = f"<{XMP_MARKER}>".encode(), f"</{XMP_MARKER}>".encode()
 #: What follows the prompt in A1111's text.
@@ -65,10 +67,12 @@ def _own(found: dict[str, str]) -> SavedSettings:
     simple = params if isinstance(params, dict) else {}
     return SavedSettings(
         found.get("prompt", "")[:MAX_TEXT_LENGTH],
-        found.get("model", ""),
+        found.get("model", "")[:MAX_NAME_LENGTH],
         {
-            str(name): value
-            for name, value in simple.items()
+            _text(name)[:MAX_NAME_LENGTH]: _text(value)[:MAX_TEXT_LENGTH]
+            if isinstance(value, str)
+            else value
+            for name, value in list(simple.items())[:MAX_PARAMS]
             if isinstance(value, str | int | float | bool)
         },
     )
@@ -83,12 +87,14 @@ def _texts(data: bytes) -> dict[str, str]:
     try:
         with Image.open(BytesIO(data)) as image:
             comment = image.info.get("comment")
-            if isinstance(comment, bytes):
-                return _from_json(comment.decode("utf-8", "replace"))
+            own = _from_json(comment.decode("utf-8", "replace")) if comment else {}
+            if own:
+                return own
             texts = {
                 str(name): value for name, value in image.info.items() if isinstance(value, str)
             }
-            return texts or {"parameters": _user_comment(image)}
+            known = "parameters" in texts or texts.get("Software") == SOFTWARE
+            return texts if known else {"parameters": _user_comment(image)}
     except Exception:  # noqa: BLE001 - Pillow raises any exception for a damaged file
         return {}
 
@@ -98,7 +104,12 @@ def _from_json(text: str) -> dict[str, str]:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+    return {_text(k): _text(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str:
+    """Return a string without lone surrogates, which cannot be sent to a browser."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _user_comment(image: Image.Image) -> str:

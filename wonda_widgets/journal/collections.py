@@ -69,8 +69,8 @@ class Collections:
             lambda connection: {
                 row["name"]: row["number"]
                 for row in connection.execute(
-                    "SELECT name, count(*) AS number FROM collected"
-                    " WHERE base_url=? AND NOT removed GROUP BY name ORDER BY name",
+                    "SELECT name, count(*) AS number FROM collected JOIN picture USING (intent)"
+                    " WHERE collected.base_url=? AND NOT removed GROUP BY name ORDER BY name",
                     (base_url,),
                 )
             },

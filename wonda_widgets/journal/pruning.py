@@ -2,8 +2,8 @@
 
 Entries that still prevent a duplicate are never deleted: requests without an outcome, scheduled
 posts, names of `once=`, cells of plans that can be resumed, and uploads that record which image
-they are an edit of. Completed posts are deleted only by age. The costs of images are counted before
-their entries are deleted; see `budgets`.
+they are an edit of. Neither are favorites and images in collections. Completed posts are deleted
+only by age. The costs of images are counted before their entries are deleted; see `budgets`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,22 @@ IS_EDIT = """(kind='upload' AND body LIKE '%"edit":%')"""  # identifies posts of
 HAS_NAME = "same_as LIKE 'once:%'"
 IS_POSTED = "(kind='publish' AND (state='posted' OR (state='accepted' AND status='succeeded')))"
 
-PROTECTED = (IS_FAVORITE, HAS_NAME, IS_EDIT, saved_plans.IS_NEEDED)
+IS_COLLECTED = "EXISTS (SELECT 1 FROM collected WHERE intent=request.intent AND NOT removed)"
+
+PROTECTED = (IS_FAVORITE, IS_COLLECTED, HAS_NAME, IS_EDIT, saved_plans.IS_NEEDED)
 DELETABLE_BY_AGE = " AND NOT ".join((IS_SETTLED, *PROTECTED))
 DELETABLE_BY_SIZE = f"{DELETABLE_BY_AGE} AND NOT {IS_POSTED}"
+
+#: About how many bytes in the file are no entries: no image is deleted because of them.
+OTHER_BYTES = " + ".join(
+    f"(SELECT coalesce(sum({columns} + 100), 0) FROM {table})"  # noqa: S608
+    for table, columns in {
+        "vote": "length(name) + length(person) + length(comment) + 200",
+        "review": "length(question) + length(images)",
+        "snippet": "length(text)",
+        "collected": "length(name) + 100",
+    }.items()
+)
 
 
 def prune(connection: sqlite3.Connection, max_age_days: float, max_bytes: float) -> None:
@@ -47,11 +60,12 @@ def prune(connection: sqlite3.Connection, max_age_days: float, max_bytes: float)
     saved_plans.SavedPlans.finish_before(
         connection, now - saved_plans.RESUMABLE_DAYS * SECONDS_PER_DAY
     )
+    other_bytes = connection.execute(f"SELECT {OTHER_BYTES}").fetchone()[0]
     for _ in range(10_000):
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         free_pages = connection.execute("PRAGMA freelist_count").fetchone()[0]
         page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
-        if (pages - free_pages) * page_bytes <= max_bytes:
+        if (pages - free_pages) * page_bytes - other_bytes <= max_bytes:
             break
         saved_plans.SavedPlans.delete_finished(connection)
         # Requests without an effect are deleted first: they do not affect spending or posts.

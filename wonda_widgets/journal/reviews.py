@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import uuid
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,6 +46,9 @@ MIGRATION = """
     """
 
 
+SHORTLY = 0.001  # seconds between votes, so that they have an order
+
+
 class SavedReview(msgspec.Struct, frozen=True):
     """A review.
 
@@ -69,6 +71,7 @@ class Vote(msgspec.Struct, frozen=True):
     Attributes
     ----------
     id : str
+        The same for each vote of a person on the same images.
     person : str
         Identifies the person.
     name : str
@@ -134,13 +137,11 @@ class Reviews:
             for earlier in _votes(connection, review_id, vote.person):
                 if {earlier.subject, earlier.other} == set(subjects):
                     return earlier
-            connection.execute(
-                "INSERT INTO vote VALUES (?,?,?,?,?,?,?,?,?,0)",
-                (
-                    *(uuid.uuid4().hex, review_id, vote.person, vote.name, *subjects),
-                    *(vote.choice, vote.comment, time.time()),
-                ),
-            )
+            latest = connection.execute(
+                "SELECT coalesce(max(at), 0) FROM vote WHERE review=?", (review_id,)
+            ).fetchone()[0]
+            at = max(time.time(), latest + SHORTLY)  # the clock may have been set back
+            _write(connection, review_id, msgspec.structs.replace(vote, at=at))
             return None
 
         return self._database.run(work)
@@ -162,23 +163,45 @@ class Reviews:
         """Give the votes of a person to another one; those on the same images are withdrawn."""
 
         def work(connection: sqlite3.Connection) -> None:
-            votes = _votes(connection, review_id)
-            taken = [{vote.subject, vote.other} for vote in votes if vote.person == new]
-            for vote in votes:
-                if vote.person == person:
-                    is_double = {vote.subject, vote.other} in taken
-                    connection.execute(
-                        "UPDATE vote SET person=?, name=?, withdrawn=? WHERE id=?",
-                        (new, name, is_double, vote.id),
-                    )
+            others = _votes(connection, review_id, new) if person != new else []
+            taken = [{vote.subject, vote.other} for vote in others]
+            for vote in _votes(connection, review_id, person):
+                connection.execute("UPDATE vote SET withdrawn=1 WHERE id=?", (vote.id,))
+                if {vote.subject, vote.other} not in taken:
+                    renamed = msgspec.structs.replace(vote, person=new, name=name)
+                    _write(connection, review_id, renamed)
 
         return self._database.run(work)
+
+    def count(self, review_id: str) -> Future[int]:
+        """Count the votes on a review, with those that were withdrawn."""
+        return self._database.run(
+            lambda connection: int(
+                connection.execute(
+                    "SELECT count(*) FROM vote WHERE review=?", (review_id,)
+                ).fetchone()[0]
+            ),
+            writes=False,
+        )
 
     def votes(self, review_id: str, person: str | None = None) -> Future[list[Vote]]:
         """Read the votes on a review by all people, or by one; oldest first."""
         return self._database.run(
             lambda connection: _votes(connection, review_id, person), writes=False
         )
+
+
+def _write(connection: sqlite3.Connection, review_id: str, vote: Vote) -> None:
+    # With an ID from what may exist once, votes of two processes on the same images become one.
+    identity = json.dumps([review_id, vote.person, sorted((vote.subject, vote.other))])
+    connection.execute(
+        "INSERT OR REPLACE INTO vote VALUES (?,?,?,?,?,?,?,?,?,0)",
+        (
+            hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+            *(review_id, vote.person, vote.name, vote.subject, vote.other),
+            *(vote.choice, vote.comment, vote.at),
+        ),
+    )
 
 
 def _read(connection: sqlite3.Connection, review_id: str) -> SavedReview | None:

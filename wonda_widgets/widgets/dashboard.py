@@ -244,7 +244,7 @@ class Dashboard(CompositePanel):
     # ------------------------------------------------------------ spending
 
     def _update_spending(self) -> None:
-        if self._budget is not None:
+        if self._budget is not None and not self._is_review_only:
             self._bar.start_soon(self._show_spending, self._budget)
 
     async def _show_spending(self, budget: Budget) -> None:
@@ -268,6 +268,7 @@ class Dashboard(CompositePanel):
         self._is_review_only = True
         self._hidden.update(id(row) for row in self._rows if row is not self._bar)
         self._bar.is_review_only = True
+        self._bar.spending = ""
         self.grant(VOTER)
 
     def _open_review(self, review_id: str) -> None:

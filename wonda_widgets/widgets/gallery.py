@@ -186,6 +186,7 @@ class Gallery(ZipDownload, ImageGrid):
             for each in given
         ]
         self._set_items([gallery_items.from_image(image) for image in images])
+        await self._refresh_marks()  # they may have changed since the images were read
 
     # ------------------------------------------------------------ a matrix
 
@@ -210,6 +211,7 @@ class Gallery(ZipDownload, ImageGrid):
         self._subscription.replace(matrix.watch(self._update_cell))
         cells = [gallery_items.from_cell(cell, self._matrix_number) for cell in matrix.cells]
         kept = [item for item in self._items if item.image is not None] if beside else []
+        gallery_items.continue_takes(kept, cells)
         self._set_items([*kept, *cells])
 
     def set_steering(self, steers: bool) -> None:  # noqa: FBT001 - the only argument
@@ -226,6 +228,7 @@ class Gallery(ZipDownload, ImageGrid):
             item = self._items_by_key.get(new.key)
             if item is None:
                 return
+            new.facts = item.facts
             if item.image is not None and new.image is not None:
                 new.image = item.image  # it may have marks that the cell's image lacks
             for name in new.__struct_fields__:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,7 @@ LARGE_MAX_BYTES = 500_000
 RANKING_DELAY_SECONDS = 1.0  # after a vote; ranking hundreds of images takes seconds of CPU time
 MAX_TITLE_LENGTH = 200  # characters
 MAX_ID_LENGTH = 80  # characters of a visitor's ID
+MAX_NAME_LENGTH = 80  # characters of a person's name
 
 
 class Review(Panel):
@@ -125,6 +128,8 @@ class Review(Panel):
         """
         given = _check(images, question, mode)
         if given:
+            if self._loading is not None:
+                self._loading.cancel()
             self._review = None
             self._loading = event_loop.spawn(self._open(given, question, mode))
 
@@ -149,7 +154,7 @@ class Review(Panel):
             review = await api.find(images)
             if review is None:
                 raise InvalidInputError(
-                    "review", "This review is not in the journal.", "Check its ID or link."
+                    "review", "There is no such review here.", "Check its link or ID."
                 )
             found = await api.images(review)
         else:
@@ -206,20 +211,27 @@ class Review(Panel):
 
     @property
     def winner(self) -> GeneratedImage | None:
-        """The image in the first place, or the one with the most approvals; None without votes.
+        """The only image in the first place, or the one with most approvals over rejections.
 
-        `is_decided` says whether the votes suffice.
+        None without votes, and if several images are equally good. `is_decided` says whether the
+        votes suffice.
         """
         found = self.results()
         if not found.votes:
             return None
         if found.ranking is not None:
-            return self._images.get(found.ranking.images[0].key)
-        counts = results.approvals(found.votes)
-        best = max(
-            counts, key=lambda key: counts[key][results.APPROVE] - counts[key][results.REJECT]
-        )
-        return self._images.get(best)
+            points = {image.key: image.score for image in found.ranking.images}
+        else:
+            counts = results.approvals(found.votes)
+            points = {
+                key: lead
+                for key, each in counts.items()
+                if (lead := each[results.APPROVE] - each[results.REJECT]) > 0
+            }
+        present = sorted((key for key in points if key in self._images), key=lambda k: -points[k])
+        if not present or (len(present) > 1 and math.isclose(*(points[k] for k in present[:2]))):
+            return None
+        return self._images[present[0]]
 
     @property
     def is_decided(self) -> bool:
@@ -274,7 +286,8 @@ class Review(Panel):
 
     def _person(self, content: Mapping[str, Any]) -> tuple[str, str]:
         """Return the person's identity and name: a name identifies, else the browser does."""
-        name = " ".join(str(content.get("name") or "").split())[: reviews.MAX_TEXT_LENGTH]
+        given = unicodedata.normalize("NFC", str(content.get("name") or ""))
+        name = " ".join(given.split())[:MAX_NAME_LENGTH]
         visitor = str(content.get("visitor") or "")[:MAX_ID_LENGTH]
         return (f"name:{name.casefold()}" if name else f"visitor:{visitor}"), name
 
@@ -521,7 +534,7 @@ def _summary(found: ReviewResults) -> str:
     if found.ranking.is_decided:
         return f"{votes}: the first place is decided."
     rivals = sum(each.best_rank == 1 for each in found.ranking.images)
-    return f"{votes}: more votes are needed. {rivals} images may still be the best."
+    return f"{votes}: {rivals} images may still be the best. Ask more people."
 
 
 def _agreement_text(found: ReviewResults) -> str:

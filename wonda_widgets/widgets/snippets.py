@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from ..api import snippets as api
+from ..errors import InvalidInputError
 from ..utils import event_loop
 from ._shared.frontend import view
 from ._shared.permissions import Permission, open_to_all, requires
@@ -52,6 +53,10 @@ class Snippets(SnippetMenu):
 
     async def _save(self, name: Any, text: Any, former: Any) -> None:
         clean, _ = api.check(name, text)
+        if clean != former and clean in await self._client.snippets.all():
+            raise InvalidInputError(
+                "name", f"There is already a snippet {clean}.", "Edit it, or choose another name."
+            )
         await self._client.snippets.save(name, text)
         if former and former != clean:
             await self._client.snippets.remove(former)

@@ -217,7 +217,9 @@ def test_link_reveals_nothing_but_its_review(wonda, opened, settled, monkeypatch
     send(dashboard._bar, "hello", processes=[], draft={}, review=review.id)
     settled(lambda: dashboard.review is not None and dashboard.review.state == "ready")
     sent = []
-    monkeypatch.setattr(ipywidgets.Widget, "_send", lambda _, *told, **more: sent.append((told, more)))
+    monkeypatch.setattr(
+        ipywidgets.Widget, "_send", lambda _, *told, **more: sent.append((told, more))
+    )
     gallery, form = dashboard.gallery, dashboard.studio.prompt_form
     keys = [item.key for item in gallery._items]
     send(gallery, "window", view="v", windows=[[0, 3]])
@@ -264,7 +266,7 @@ def test_link_to_an_unknown_review_is_explained(wonda, opened, settled):
     dashboard = opened(ww.Dashboard(wonda))
     send(dashboard._bar, "hello", processes=[], draft={}, review="<b>no</b>")
     settled(lambda: dashboard.review is not None and dashboard.review.error)
-    assert "not in the journal" in dashboard.review.error["title"]
+    assert "no such review" in dashboard.review.error["title"]
 
 
 def test_page_for_reviews_shows_nothing_without_a_link(wonda, opened, settled, monkeypatch):

@@ -239,6 +239,8 @@ def test_more_like_this_is_priced_generated_and_shown_beside(panel, settled, won
     settled(lambda: lab.matrix.state == "done" and len(lab.matrix.cells) == 4)
     settled(lambda: len(lab.gallery._items) == 6 and all(i.image for i in lab.gallery._items))
     assert wonda.history.count() == 6
+    sails = [item.facts for item in lab.gallery._items if item.facts["values.a"] == "sail"]
+    assert [facts["values.take"] for facts in sails] == ["1", "2", "3", "4", "5"]
     send(lab.form, "undo_file")
     settled(lambda: lab.form.templates == only("A {a}"))
     assert (lab.form.takes, lab.form.values) == (1, {"a": ["sail", "kite"]})

@@ -1,5 +1,6 @@
 """`Review`: votes of several people on the same images, and their result."""
 
+import itertools
 import re
 
 import pytest
@@ -106,7 +107,7 @@ def test_few_votes_decide_nothing(panel, person, images, settled):
     settled(lambda: [c for c, _ in ana.heard if c["type"] == "results"])
     (result,) = [c for c, _ in ana.heard if c["type"] == "results"]
     assert result["summary"] == (
-        "1 vote by 1 person: more votes are needed. 4 images may still be the best."
+        "1 vote by 1 person: 4 images may still be the best. Ask more people."
     )
 
 
@@ -299,7 +300,7 @@ def test_long_names_and_comments_are_refused_or_cut(panel, person, images):
         (lambda images: (images * 100,), "up to 300 images, not 400"),
         (lambda images: (images, "x" * 2_000), "question has more than 1,000"),
         (lambda images: (images, 5), "question must be a string"),
-        (lambda _: ("no such review",), "not in the journal"),
+        (lambda _: ("no such review",), "no such review"),
     ],
 )
 def test_odd_arguments_are_refused(panel, images, arguments, said):
@@ -320,3 +321,75 @@ def test_other_odd_arguments(panel, images):
 
 def test_agreement_needs_two_people_on_the_same_pair():
     assert results.agreement([]) is None
+
+
+class TestOddVotes:
+    def test_person_renamed_to_the_same_keeps_the_votes(self, wonda, images):
+        review = wonda.reviews.open(images)
+        wonda.reviews.vote(review, "p", "left", *review.images[:2])
+        wonda.reviews.rename(review, "p", "p", "Ana")
+        [vote] = wonda.reviews.votes(review)
+        assert (vote.person, vote.name) == ("p", "Ana")
+
+    def test_double_votes_of_a_renamed_person_count_once(self, wonda, images):
+        review = wonda.reviews.open(images)
+        for person, choice in (("p", "left"), ("q", "right")):
+            wonda.reviews.vote(review, person, choice, *review.images[:2])
+        wonda.reviews.rename(review, "p", "q", "Ana")
+        [vote] = wonda.reviews.votes(review)
+        assert (vote.person, vote.choice) == ("q", "right")
+
+    def test_ranks_and_approvals_end_with_the_votes(self, wonda, images):
+        for mode, choice, shown in (("compare", "left", 2), ("approve", "approve", 1)):
+            review = wonda.reviews.open(images, mode=mode)
+            wonda.reviews.vote(review, "p", choice, *review.images[:shown])
+            wonda.reviews.results(review)
+            [vote] = wonda.reviews.votes(review)
+            wonda.reviews.withdraw(review, "p", vote.id)
+            wonda.reviews.results(review)
+        marks = [(image.rank, image.approval) for image in wonda.history.search()]
+        assert set(marks) == {(0, "")}
+
+    def test_review_without_votes_keeps_the_ranks_of_another_one(self, wonda, panel, images):
+        first = panel(ww.Review, images)
+        opened = wonda.reviews.open(images)
+        wonda.reviews.vote(opened, "p", "left", *opened.images[:2])
+        first.results()
+        panel(ww.Review, images, "Another question").results()
+        assert any(image.rank for image in wonda.history.search())
+
+    def test_winner_needs_a_lead(self, wonda, panel, images):
+        review = panel(ww.Review, images, mode="approve")
+        opened = wonda.reviews.open(images, mode="approve")
+        wonda.reviews.vote(opened, "p", "reject", opened.images[0])
+        assert review.winner is None
+        wonda.reviews.vote(opened, "p", "approve", opened.images[1])
+        assert review.winner is not None
+        wonda.reviews.vote(opened, "p", "approve", opened.images[2])
+        assert review.winner is None
+        pairs = panel(ww.Review, images, "Which?")
+        opened = wonda.reviews.open(images, "Which?")
+        for left, right in itertools.combinations(opened.images, 2):
+            wonda.reviews.vote(opened, "p", "both bad", left, right)
+        assert pairs.winner is None
+
+    def test_names_are_compared_as_they_look(self, panel, person, images):
+        review = panel(ww.Review, images)
+        first = person(review, "a", "Jose\u0301")
+        first.vote("left")
+        assert person(review, "b", "José").turn["done"] == 1
+
+    def test_undo_takes_the_last_vote_although_the_clock_was_set_back(
+        self, panel, person, images, monkeypatch
+    ):
+        review = panel(ww.Review, images)
+        ana = person(review, "a")
+        ana.vote("left")
+        monkeypatch.setattr("wonda_widgets.journal.reviews.time.time", lambda: 1_000.0)
+        last = ana.turn["images"]
+        ana.vote("right")
+        ana.do("undo")
+        assert ana.turn["images"] == last
+
+    def test_images_may_come_from_a_generator(self, wonda, images):
+        assert len(wonda.reviews.open(image for image in images).images) == 4

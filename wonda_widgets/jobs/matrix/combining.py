@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Variant = tuple[str, dict[str, Any]]
 
 COMBINE = ("product", "zip", "random")
+MAX_SAMPLED = 10**15
 MAX_DRAWS = 100_000  # for a sample of combinations of which many make the same request
 
 
@@ -119,27 +120,65 @@ class Factors(msgspec.Struct, frozen=True):
 
 
 class _Block(NamedTuple):
-    """All combinations of one template and one row; it is indexed like a list."""
+    """All combinations of one template and one row; it is indexed like a list.
+
+    Nothing is built until it is asked for: a block may have more combinations than fit in memory.
+    """
 
     factors: Factors
     template: str
     row: TableRow
     values: dict[str, list[str]]
-    variants: list[Variant]
 
     @property
     def size(self) -> int:
-        return math.prod(map(len, self.values.values())) * len(self.variants)
+        return math.prod(map(len, self.values.values())) * _variant_count(self.factors, self.row)
 
     def combination(self, index: int) -> Combination:
         """Return one combination; the first placeholder varies slowest."""
-        index, variant = divmod(index, len(self.variants))
-        chosen: dict[str, str] = {}
-        for name, values in reversed(self.values.items()):
-            index, place = divmod(index, len(values))
-            chosen[name] = values[place]
-        in_order = {name: chosen[name] for name in self.values}
-        return self.factors.combination(self.template, in_order, self.row, self.variants[variant])
+        index, variant = divmod(index, _variant_count(self.factors, self.row))
+        return self.factors.combination(
+            self.template, _choose(self.values, index), self.row, self._variant(variant)
+        )
+
+    def _variant(self, index: int) -> Variant:
+        """Return one of the models with one of its combinations of parameters."""
+        for model in _models(self.factors, self.row):
+            own = _varied(self.factors, self.row, model)
+            count = math.prod(map(len, own.values()))
+            if index < count:
+                return model, self.factors.params_of(self.row, model, _choose(own, index))
+            index -= count
+        raise IndexError(index)
+
+
+def _choose(lists: dict[str, list[Any]], index: int) -> dict[str, Any]:
+    """Return the values at one place of the product of lists; the first one varies slowest."""
+    chosen = {}
+    for name, values in reversed(lists.items()):
+        index, place = divmod(index, len(values))
+        chosen[name] = values[place]
+    return {name: chosen[name] for name in lists}
+
+
+def _models(factors: Factors, row: TableRow) -> list[str]:
+    return [row.model] if row.model else factors.models
+
+
+def _varied(factors: Factors, row: TableRow, model: str) -> dict[str, list[Any]]:
+    """Return the values of each parameter that a model accepts and the row does not have."""
+    return {
+        name: values
+        for name, values in factors.params.items()
+        if name not in row.params and factors.accepts(model, name)
+    }
+
+
+def _variant_count(factors: Factors, row: TableRow) -> int:
+    return sum(
+        math.prod(map(len, _varied(factors, row, model).values()))
+        for model in _models(factors, row)
+    )
 
 
 def count_product(factors: Factors) -> int:
@@ -174,8 +213,8 @@ def pairs(factors: Factors) -> Iterator[Combination]:
         other = next(name for name in lengths if lengths[name] != lengths[first])
         raise InvalidInputError(
             other,
-            f"{_label(first)} has {lengths[first]} values and {_label(other)} has "
-            f"{lengths[other]}.",
+            _capitalized(f"{_label(first)} has {lengths[first]} values, and ")
+            + f"{_label(other)} has {lengths[other]}.",
             "To combine them in pairs, give all lists the same length.",
         )
     for place in range(max(lengths.values(), default=1)):
@@ -200,8 +239,20 @@ def sample(factors: Factors, seed: int) -> Iterator[tuple[int, Combination]]:
     """Yield combinations of the product in a random order, with their places in the product.
 
     The same seed results in the same order, in every version of Python.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are too many combinations.
     """
     blocks = _blocks(factors)
+    # Of more, `random` could not reach each one.
+    if sum(block.size for block in blocks) > MAX_SAMPLED:
+        raise InvalidInputError(
+            "count",
+            f"There are more than {MAX_SAMPLED:,} combinations.",
+            "Use fewer lists of values.",
+        )
     ends = list(itertools.accumulate(block.size for block in blocks))
     total = ends[-1] if ends else 0
     numbers = random.Random(seed)  # noqa: S311 - not for security
@@ -228,23 +279,12 @@ def _blocks(factors: Factors) -> list[_Block]:
                 name: [row.values[name]] if name in row.values else factors.values[name]
                 for name in names
             }
-            blocks.append(_Block(factors, template, row, values | lists, _variants(factors, row)))
+            blocks.append(_Block(factors, template, row, values | lists))
     return blocks
 
 
-def _variants(factors: Factors, row: TableRow) -> list[Variant]:
-    """Return each model with each of its combinations of parameters."""
-    variants = []
-    for model in [row.model] if row.model else factors.models:
-        own = {
-            name: values
-            for name, values in factors.params.items()
-            if name not in row.params and factors.accepts(model, name)
-        }
-        for chosen in itertools.product(*own.values()):
-            params = dict(zip(own, chosen, strict=True))
-            variants.append((model, factors.params_of(row, model, params)))
-    return variants
+def _capitalized(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _label(field: str) -> str:
@@ -252,4 +292,4 @@ def _label(field: str) -> str:
     kind, _, name = field.partition(".")
     if kind == "values":
         return f"{{{name}}}"
-    return name or {"models": "The list of models", "table": "The table"}[kind]
+    return name or {"models": "the list of models", "table": "the table"}[kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import numbers
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidInputError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .tables import Table
 
 MAX_IMAGES = 1_000
+MAX_TAKES = 100  # of a combination
 SEED = "seed"  # a parameter of some models
 #: Facts of a cell beside the values of its placeholders.
 TAKE, TEMPLATE = "take", "template"
@@ -41,17 +43,27 @@ def check_options(combine: Any, count: Any, seed: Any, takes: Any) -> None:
             if count is None
             else 'count is the size of a random sample: pass combine="random" with it.',
         )
-    numbers = {"takes": takes} | ({} if count is None else {"count": count})
-    for name, number in numbers.items():
-        if not is_whole(number) or number < 1:
-            raise InvalidInputError(name, f"{name} must be a whole number above 0.")
+    check_takes(takes)
+    if count is not None and (not is_whole(count) or count < 1):
+        raise InvalidInputError("count", "count must be a whole number above 0.")
     if not is_whole(seed):
         raise InvalidInputError("seed", "seed must be a whole number.")
 
 
+def check_takes(takes: Any) -> None:
+    """Check how often each combination is to be generated.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if not is_whole(takes) or not 1 <= takes <= MAX_TAKES:
+        raise InvalidInputError("takes", f"takes must be a whole number from 1 to {MAX_TAKES}.")
+
+
 def is_whole(value: Any) -> bool:
-    """Return whether a value is an int and no bool."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Return whether a value is a whole number, also NumPy's, and no bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_facts(names: Iterable[str], factors: Factors, takes: int) -> None:
@@ -149,7 +161,7 @@ def check_values(
     for name in templates.all_placeholders(texts.values()):
         field, label = f"values.{name}", f"{{{name}}}"
         if table and name in table[0]:
-            if values.get(name):
+            if as_list(field, label, values.get(name)):
                 raise InvalidInputError(
                     field, f"{label} has values and is a column of the table.", "Remove one."
                 )
@@ -242,8 +254,8 @@ def _accepted_by_all(values: list[Any], fields: list[parameters.Field | None]) -
     return f"Remove {enumerate_names(wrong)}, or replace {verb}. All chosen models accept {names}."
 
 
-def check_size(count: int) -> None:
-    """Check that a plan is not too large.
+def check_size(count: int, *, is_sample: bool = False) -> None:
+    """Check that a plan is not too large; `count` includes the takes.
 
     Raises
     ------
@@ -251,9 +263,11 @@ def check_size(count: int) -> None:
     """
     if count > MAX_IMAGES:
         raise InvalidInputError(
-            "values",
-            f"This plan has more than {MAX_IMAGES:,} combinations.",
-            "Use fewer values, generate a random sample of them, or split the plan.",
+            "count" if is_sample else "values",
+            f"This plan has more than {MAX_IMAGES:,} results.",
+            "Choose a smaller sample, or fewer takes."
+            if is_sample
+            else "Use fewer values or takes, choose a random sample, or split the plan.",
         )
 
 

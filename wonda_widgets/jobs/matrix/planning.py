@@ -195,6 +195,8 @@ def make_plan(
     arguments.require_type(values, Mapping, "a dict of values per placeholder")
     arguments.require_type(params, Mapping, "a dict of values per parameter")
     plan_arguments.check_options(combine, count, seed, takes)
+    takes, seed = int(takes), int(seed)  # NumPy's numbers cannot be stored
+    count = None if count is None else int(count)
     offered = {model.key: model for model in available}
     names = templates.all_placeholders(texts.values())
     in_pairs = combine == "zip"
@@ -225,6 +227,7 @@ def make_plan(
         _check_references(sent, model, is_of_row=bool(each.row.references))
         for take in range(1, takes + 1):
             own = _with_seed(each.params, model, take) if takes > 1 else each.params
+            is_seeded = own is not each.params
             cell = Cell(
                 index=len(cells),
                 prompt=each.prompt,
@@ -234,9 +237,11 @@ def make_plan(
                 take=take,
                 references=sent,
             )
-            # Cells with the same request are merged, so that no image is charged twice.
-            duplicates += take == 1 and _request_key(cell) in cells
-            cells.setdefault(_request_key(cell), cell)
+            # Cells with the same request are merged, so that no image is charged twice. Takes have
+            # the same request only if they have no seeds.
+            key = _request_key(cell), 1 if is_seeded else take
+            duplicates += (take == 1 or is_seeded) and key in cells
+            cells.setdefault(key, cell)
     unnamed = texts.get("", "")
     return Plan(
         cells=list(cells.values()),
@@ -273,8 +278,7 @@ def _combine(
         If there are too many, or fewer than a sample needs.
     """
     if count is not None:
-        plan_arguments.check_size(count * takes)
-        return _sample(factors, count, seed)
+        return _sample(factors, count, seed, takes)
     if combine == "zip":
         found = list(combining.pairs(factors))
         plan_arguments.check_size(len(found) * takes)
@@ -283,8 +287,10 @@ def _combine(
     return list(combining.product(factors))
 
 
-def _sample(factors: Factors, count: int, seed: int) -> list[Combination]:
+def _sample(factors: Factors, count: int, seed: int, takes: int) -> list[Combination]:
     total = combining.count_product(factors)
+    if count <= total:
+        plan_arguments.check_size(count * takes, is_sample=True)
     drawn: dict[Any, tuple[int, Combination]] = {}
     if count <= total:
         for place, each in combining.sample(factors, seed):
@@ -313,19 +319,33 @@ def _facts(each: Combination, take: int, *, has_template: bool, has_take: bool) 
 
 def _request_key(cell: Cell) -> Any:
     params = msgspec.json.encode(cell.params)
-    return cell.prompt, cell.model, params, cell.references, cell.take
+    return cell.prompt, cell.model, params, cell.references
 
 
 def _with_seed(params: dict[str, Any], model: GenerationModel, take: int) -> dict[str, Any]:
-    """Give each take its own seed if the model lists a parameter of that name."""
+    """Give each take its own seed if the model lists a parameter of that name.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model does not accept the seed of the take.
+    """
     properties = model.params.get("properties")
-    has_seed = isinstance(properties, dict) and SEED in properties
     first = params.get(SEED, 1)
-    return (
-        {**params, SEED: first + take - 1}
-        if has_seed and plan_arguments.is_whole(first)
-        else params
-    )
+    if isinstance(first, float) and first.is_integer():
+        first = int(first)
+    if not (isinstance(properties, dict) and SEED in properties and plan_arguments.is_whole(first)):
+        return params
+    own = first + take - 1
+    rules = properties[SEED] if isinstance(properties[SEED], dict) else {}
+    highest = rules.get("maximum")
+    if isinstance(highest, int | float) and own > highest:
+        raise InvalidInputError(
+            f"params.{SEED}",
+            f"Take {take} would have the seed {own}, and {model.name} accepts up to {highest:g}.",
+            "Start with a lower seed.",
+        )
+    return {**params, SEED: own}
 
 
 def _check_references(sent: tuple[str, ...], model: GenerationModel, *, is_of_row: bool) -> None:

@@ -77,6 +77,12 @@ def _to_row(
                     f"Row {number} has no value in the column “{column}”.",
                     "Fill in the cell, or remove the row.",
                 )
+            if isinstance(cell, list):
+                raise InvalidInputError(
+                    FIELD,
+                    f"Row {number}, column “{column}”: a placeholder needs one value, not a list.",
+                    "Write a row for each value.",
+                )
             values[column] = str(cell)
         elif column == REFERENCES and cell is not None:
             listed = cell if isinstance(cell, list) else _ID_SEPARATORS.split(str(cell))

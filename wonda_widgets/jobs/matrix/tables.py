@@ -18,6 +18,7 @@ MODEL, REFERENCES = "model", "references"
 MAX_ROWS = 10_000
 MAX_CSV_BYTES = 10_000_000
 _DELIMITERS = ",;\t"
+SAMPLE_LINES = 20  # in which the separator is looked for
 
 Table = list[dict[str, Any]]
 
@@ -48,7 +49,10 @@ def read_table(given: Any) -> Table:
             raise InvalidInputError(
                 FIELD, f"Row {number} of the table is not a dict.", "Pass a list of dicts."
             )
-        rows.append({str(name).strip(): _cell(value) for name, value in record.items()})
+        names = [str(name).strip() for name in record]
+        if len(set(names)) < len(names):
+            _check_names(names)
+        rows.append(dict(zip(names, map(_cell, record.values()), strict=True)))
     return _check_rows(rows)
 
 
@@ -57,7 +61,7 @@ def _records(given: Any) -> list[Any]:
     if hasattr(given, "to_dicts"):  # Polars
         return list(given.to_dicts())
     if hasattr(given, "columns") and hasattr(given, "to_dict"):  # pandas
-        _check_names(list(map(str, given.columns)))
+        _check_names([str(name).strip() for name in given.columns])
         return list(given.to_dict("records"))
     if isinstance(given, Mapping) or not isinstance(given, Iterable):
         raise InvalidInputError(
@@ -110,7 +114,7 @@ def read_csv(content: bytes, name: str) -> Table:
             FIELD, f"{name} is not in UTF-8.", "Save it as “CSV UTF-8” and try again."
         ) from None
     try:
-        lines = [*csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))]
+        lines = _lines(text)
     except csv.Error as error:
         raise InvalidInputError(FIELD, f"{name} is not a CSV file: {error}.") from None
     lines = [line for line in lines if any(cell.strip() for cell in line)]
@@ -131,10 +135,31 @@ def read_csv(content: bytes, name: str) -> Table:
     return _check_rows(rows)
 
 
-def _delimiter(text: str) -> str:
-    """Return the separator that occurs most often in the header."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    return max(_DELIMITERS, key=header.count)
+def _lines(text: str) -> list[list[str]]:
+    """Return the cells of each line.
+
+    Excel writes ``sep=;`` in a first line of its own. Otherwise, the separator is the one that
+    gives the first lines the same number of cells, and the most; else the most frequent one.
+
+    Raises
+    ------
+    csv.Error
+    """
+    first, _, rest = text.lstrip("\r\n").partition("\n")
+    named = first.strip().removeprefix("sep=")
+    if first.startswith("sep=") and named in [*_DELIMITERS]:
+        return _split(rest, named)
+    start = "\n".join(text.splitlines()[:SAMPLE_LINES])
+
+    def fitness(delimiter: str) -> tuple[int, int]:
+        widths = [len(line) for line in _split(start, delimiter, strict=False) if any(line)]
+        return widths[0] if len(set(widths)) == 1 else 1, start.count(delimiter)
+
+    return _split(text, max(_DELIMITERS, key=fitness))
+
+
+def _split(text: str, delimiter: str, *, strict: bool = True) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict))
 
 
 def _check_names(names: list[str]) -> None:
@@ -168,8 +193,10 @@ def _cell(value: Any) -> Any:
         return None
     if isinstance(value, str):
         return value.strip() or None
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_cell(each) for each in value]
+    if isinstance(value, Mapping):
+        raise InvalidInputError(FIELD, "A cell of the table is a dict.", "Give it a plain value.")
     if isinstance(value, bool | int | float):
         return value
     return str(value)  # such as a date

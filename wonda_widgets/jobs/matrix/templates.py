@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidInputError
 from ...utils import plain_values, suggestions
+from ...utils.names import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_PLACEHOLDER_NAME = re.compile(r"\w[\w -]*")
 _SEPARATOR = "|"  # between the values of a list in place
 
 
@@ -65,13 +65,13 @@ def with_names(pairs: list[tuple[str, str]]) -> dict[str, str]:
         If two have the same name.
     """
     named: dict[str, str] = {}
+    given = [name for name, _ in pairs if name]
     for place, (name, text) in enumerate(pairs):
         letter = string.ascii_uppercase[place : place + 1] or str(place + 1)
-        if (name or letter) in named:
-            raise InvalidInputError(
-                "template", f"Two templates are called “{name or letter}”.", "Rename one."
-            )
-        named[name or letter] = text
+        own = name or (letter if letter not in given else f"{letter} {place + 1}")
+        if own in named:
+            raise InvalidInputError("template", f"Two templates are called “{own}”.", "Rename one.")
+        named[own] = text
     return named
 
 
@@ -123,9 +123,7 @@ def _names(template: str) -> list[str]:
         name = match.group(1)
         if match.group() in {"{{", "}}"}:
             continue
-        is_valid = name is not None and (
-            _SEPARATOR in name or _PLACEHOLDER_NAME.fullmatch(name.strip())
-        )
+        is_valid = name is not None and (_SEPARATOR in name or is_name(name.strip()))
         if not is_valid:
             found = match.group()[:40]
             raise InvalidInputError(

@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from ...jobs.matrix.planning import Plan
     from ...journal.generated_image import GeneratedImage
     from ...models import GenerationModel
+    from .._shared.reference_images import Reference
 
 DEFAULT_BUDGET = 2.50  # US dollars
-MAX_TAKES = 100
 PLAN_DELAY_SECONDS = 0.05  # without a change; the page also waits until the user stops typing
 DEFAULT_COUNT = 10  # of a random sample
 DEFAULT_MORE = 4  # takes of a result
-LARGEST_SEED = 2**31 - 1 - MAX_TAKES  # so that each take can have the next one
+LARGEST_SEED = 2**31 - 1 - plan_arguments.MAX_TAKES  # so that each take can have the next one
 SHOWN_ROWS = 5  # of a table
 MAX_CELL_LENGTH = 80  # characters shown of a table's cell
 
@@ -98,7 +98,7 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
     ``rows``; empty without a table."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
     params: Any = traitlets.Dict(traitlets.List()).tag(sync=True)
-    takes = traitlets.Int(1, min=1, max=MAX_TAKES).tag(sync=True)
+    takes = traitlets.Int(1, min=1, max=plan_arguments.MAX_TAKES).tag(sync=True)
     """How often each combination is generated."""
     combine = traitlets.Enum(combining.COMBINE, "product").tag(sync=True)
     count = traitlets.Int(DEFAULT_COUNT, min=1, max=plan_arguments.MAX_IMAGES).tag(sync=True)
@@ -145,9 +145,11 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
         self._run_listeners: list[Callable[[Matrix], object]] = []
         self._offered: dict[tuple[str, str], GenerationModel] = {}  # by kind and key
         self._more_of: str | None = None  # the prompt of the result of which more are wanted
-        self._table_before: tables.Table | None = None  # for Undo
+        #: The table and the reference images before those of a result, for Undo.
+        self._before_more: tuple[tables.Table, list[Reference]] | None = None
         self._table = tables.read_table(table)
         amount = check_amount(budget)
+        plan_arguments.check_takes(takes)
         texts = templates.read_templates(template) if template else {"": ""}
         if template and not any(map(snippets.names_in, texts.values())):
             templates.check_names(texts.values(), values or {})
@@ -331,7 +333,9 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
         ).prepare()
 
     def _named_templates(self) -> str | dict[str, str]:
-        """Return the templates as `images.matrix` accepts them.
+        """Return the templates as `images.matrix` accepts them, each text once.
+
+        A template is added as a copy of the last one, and counts when its text is changed.
 
         Raises
         ------
@@ -341,7 +345,10 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
         pairs = [(each.get("name", "").strip(), each.get("text", "")) for each in self.templates]
         if len(pairs) == 1 and not pairs[0][0]:
             return str(pairs[0][1])
-        return templates.with_names(pairs)
+        by_text: dict[str, str] = {}
+        for name, text in templates.with_names(pairs).items():
+            by_text.setdefault(text, name)
+        return {name: text for text, name in by_text.items()}
 
     async def _read_placeholders(self) -> None:
         """Update the fields for values.
@@ -393,14 +400,18 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
             self.file_note = (
                 f"The selected result is filled in. Run generates {DEFAULT_MORE} more takes of it."
             )
-        self._table_before, self._table, self.table = self._table, [], {}
+        self._before_more = self._table, list(self._references)
+        self._table, self.table = [], {}
         self._references.clear()
         for media_id in image.references:
             self.add_reference(Media(media_id=media_id))
         self._show_references()
         self._more_of = image.prompt
-        if refused:
-            self.file_note += f" Not accepted any more: {', '.join(refused)}."
+        if model is None:
+            self.file_note += f" This account has no model {image.model!r}, so another is selected."
+        elif refused:
+            labels = ", ".join(parameters.humanize(each).lower() for each in refused)
+            self.file_note += f" {model.name} does not accept this {labels} any more."
 
     def is_more(self, matrix: Matrix) -> bool:
         """Return whether a matrix consists of more takes of a result."""
@@ -413,6 +424,7 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
     def _use_settings(self, settings: SavedSettings, name: str) -> None:
         """Fill the form; a template that was typed is kept beside that of the file."""
         self._remember("kind", "templates", "models", "params")
+        self._before_more = None
         found = next((key for key in self._offered if key[1] == settings.model), None)
         model = self._offered[found] if found else None
         params, refused = saved_file.split_params(model, settings.params)
@@ -436,9 +448,11 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
 
     def _undo_fill(self) -> None:
         self._more_of = None
-        if self._table_before is not None:
-            self._table, self._table_before = self._table_before, None
+        if self._before_more is not None:
+            (self._table, references), self._before_more = self._before_more, None
             self.table = _shown_table("Table", self._table)
+            self._references[:] = references
+            self._show_references()
 
     async def _read_table(self, name: str, content: bytes) -> None:
         table = await event_loop.to_thread(tables.read_csv, content, name)
@@ -677,7 +691,7 @@ def _with_new_seed(params: dict[str, Any], model: GenerationModel | None) -> dic
     seed = next((field for field in fields if field.name == plan_arguments.SEED), None)
     if seed is None:
         return params
-    most = LARGEST_SEED if seed.maximum is None else int(seed.maximum) - MAX_TAKES
+    most = LARGEST_SEED if seed.maximum is None else int(seed.maximum) - plan_arguments.MAX_TAKES
     least = int(seed.minimum or 0)
     return {**params, seed.name: random.randint(least, max(least, most))}  # noqa: S311
 

@@ -57,6 +57,13 @@ _TITLES: tuple[tuple[type[WondaError], str], ...] = (
 )
 
 
+#: Fields of errors about what is never sent to the service.
+LOCAL_FIELDS = {
+    *("path", "table", "name", "text", "collection", "review", "vote", "person", "question"),
+    *("mode", "rows", "columns", "width", "image", "images"),
+}
+
+
 def error_alert(error: BaseException) -> Alert:
     """Describe an error for a panel's alert."""
     if isinstance(error, OutcomeUnknownError):
@@ -70,9 +77,10 @@ def error_alert(error: BaseException) -> Alert:
             "field": "",
         }
     if isinstance(error, InvalidInputError):
+        outcome = "" if error.field in LOCAL_FIELDS else "Nothing was sent."
         return {
             "title": error.message,
-            "text": f"{error.hint} Nothing was sent.".strip(),
+            "text": f"{error.hint} {outcome}".strip(),
             "field": error.field,
         }
     if isinstance(error, WondaError):

@@ -83,6 +83,9 @@ def check_images(
     return images
 
 
+TAKE_FACT = "values.take"
+
+
 def from_image(image: GeneratedImage) -> Item:
     """Return the item of an image."""
     return Item(
@@ -91,6 +94,30 @@ def from_image(image: GeneratedImage) -> Item:
         facts=facts.facts_of(image.values, image.model, image.params),
         image=image,
     )
+
+
+def continue_takes(shown: Sequence[Item], new: Sequence[Item]) -> None:
+    """Give more takes of shown results their facts, so that a grid has them in the same cell.
+
+    Parameters
+    ----------
+    shown : sequence of Item
+        The results so far. Those of the same request are take 1 if they have no number.
+    new : sequence of Item
+    """
+    for item in new:
+        same = [each for each in shown if (each.prompt, each.facts.get("model")) == _request(item)]
+        if not same:
+            continue
+        for each in same:
+            each.facts.setdefault(TAKE_FACT, "1")
+        numbers = [int(n) for each in same if (n := each.facts[TAKE_FACT]).isdecimal()]
+        number = max(numbers, default=1) + int(item.facts.get(TAKE_FACT, "1"))
+        item.facts = {**same[0].facts, **item.facts, TAKE_FACT: str(number)}
+
+
+def _request(item: Item) -> tuple[str, str | None]:
+    return item.prompt, item.facts.get("model")
 
 
 def from_cell(result: CellResult, matrix_number: int) -> Item:

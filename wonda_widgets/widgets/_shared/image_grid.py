@@ -222,7 +222,7 @@ class ImageGrid(VideoPanel):
         axes = ("", "")
         if shown:
             axes = grid_axes.choose_axes(usable, usable, rows=rows, columns=columns)
-        return grid_axes.arrange([item.facts for item in shown], *axes)
+        return grid_axes.arrange([item.facts for item in shown], *axes, varying)
 
     def _fact_name(self, name: str) -> str:
         """Resolve a fact's full or short name; return "" if unknown."""

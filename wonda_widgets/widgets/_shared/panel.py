@@ -30,8 +30,8 @@ from ...http.responses import replace_lone_surrogates
 from ...utils import event_loop, logs, suggestions
 from . import error_alerts, frontend, marimo_cell, nested_outputs, notebook_snapshot
 from .permissions import (
-    Permission,
     OWNER,
+    Permission,
     is_handler,
     open_to_all,
     required_permission,

@@ -64,6 +64,9 @@ class SavedFile(Panel):
         self._before_file = {trait: getattr(self, trait) for trait in traits}
 
 
+MAX_LISTED = 20  # names of parameters in a note
+
+
 def read_path(path: str | os.PathLike[str]) -> tuple[SavedSettings, str]:
     """Return the settings in a file, and the file's name.
 
@@ -88,9 +91,10 @@ def _read(data: bytes, name: str) -> SavedSettings:
     found = saved_settings.read(data)
     if found is None:
         raise InvalidInputError(
-            "prompt",
+            "path",
             f"{name} does not say how it was generated.",
-            "Use a PNG, JPEG or WebP file that was saved here, or one of AUTOMATIC1111.",
+            "Use a PNG, JPEG or WebP file that Save, Download or history.export wrote, or one of "
+            "AUTOMATIC1111. A file of media.download has no settings.",
         )
     return found
 
@@ -127,6 +131,6 @@ def note(name: str, settings: SavedSettings, model: str, refused: list[str]) -> 
     elif not model:
         sentences.append(f"This account has no model {settings.model!r}, so it was not selected.")
     if refused and model:
-        labels = ", ".join(parameters.humanize(each).lower() for each in refused)
+        labels = ", ".join(parameters.humanize(each).lower() for each in refused[:MAX_LISTED])
         sentences.append(f"{model} does not accept this {labels} any more, so it was left out.")
     return " ".join(sentences)

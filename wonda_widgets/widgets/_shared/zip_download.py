@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MAX_FILES = 300
 PIECE_BYTES = 2_000_000
+LARGEST_FILE = 10**12  # bytes, larger than any original
 FOLDER_NAME = "wonda results"
 
 
@@ -53,7 +54,6 @@ class ZipDownload(Panel):
             self._start(self._send_zip, images, content.get("view"))
 
     async def _send_zip(self, images: list[GeneratedImage], view: object) -> None:
-        self._delete_zip()
         self.error = None
         folder = await event_loop.to_thread(new_files.temporary_folder)
         try:
@@ -63,6 +63,7 @@ class ZipDownload(Panel):
         except BaseException:
             _delete_soon(folder)
             raise
+        self._delete_zip()  # of an earlier download, perhaps one that was prepared meanwhile
         self._zip = uuid.uuid4().hex, file
         size = (await event_loop.to_thread(file.stat)).st_size
         name = f"{FOLDER_NAME}.zip"
@@ -71,8 +72,14 @@ class ZipDownload(Panel):
     @open_to_all
     def _on_zip_piece(self, content: Mapping[str, Any]) -> None:
         at = content.get("at")
-        if self._zip is not None and content.get("id") == self._zip[0] and isinstance(at, int):
+        if not (isinstance(at, int) and 0 <= at <= MAX_FILES * LARGEST_FILE):
+            return
+        if self._zip is not None and content.get("id") == self._zip[0]:
             self._start(self._send_zip_piece, *self._zip, at)
+        else:
+            raise InvalidInputError(
+                "images", "Another download has replaced this one.", "Download the files again."
+            )
 
     async def _send_zip_piece(self, zip_id: str, file: Path, at: int) -> None:
         data = await event_loop.to_thread(_read_piece, file, at)

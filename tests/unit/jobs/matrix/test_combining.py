@@ -109,7 +109,7 @@ class TestPairs:
         ]
 
     def test_different_lengths_are_refused(self):
-        with pytest.raises(ww.InvalidInputError, match=r"\{a\} has 2 values and \{b\} has 3"):
+        with pytest.raises(ww.InvalidInputError, match=r"\{a\} has 2 values, and \{b\} has 3"):
             plan("{a} {b}", {"a": ["x", "y"], "b": ["x", "y", "z"]}, combine="zip")
 
     def test_table_is_a_list(self):
@@ -354,3 +354,40 @@ def test_plan_with_all_options_is_resumed(quick_polls, tmp_path):  # noqa: ARG00
         (newest, *_) = later.history.search("")
         assert newest.values["template"] in {"plain", "short"}
         assert newest.values["light"] in {"dusk", "noon"}
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ('"a,b";c\n1;2\n', {"a,b": "1", "c": "2"}),
+        ("size (w,h,d)\tlight\n1\t2\n", {"size (w,h,d)": "1", "light": "2"}),
+        ("sep=;\r\na;b\r\n1;2\r\n", {"a": "1", "b": "2"}),
+        ("a,b\n1,2;3\n", {"a": "1", "b": "2;3"}),
+        ("only\nx\n", {"only": "x"}),
+    ],
+)
+def test_separators_are_found(text, row):
+    assert tables.read_csv(text.encode(), "t.csv") == [row]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([{"s": "a", "s ": "b"}], "two columns “s”"),
+        ([{"s": {"a": 1}}], "is a dict"),
+    ],
+)
+def test_ambiguous_tables_are_refused(given, said):
+    with pytest.raises(ww.InvalidInputError, match=said):
+        tables.read_table(given)
+
+
+def test_unclosed_quote_is_refused():
+    with pytest.raises(ww.InvalidInputError, match="is not a CSV file"):
+        tables.read_csv(b's\n"a\nb\n', "t.csv")
+
+
+def test_list_in_a_placeholders_cell_is_refused():
+    model = GenerationModel(key="m", params={})
+    with pytest.raises(ww.InvalidInputError, match="one value, not a list"):
+        make_plan("A {s}", {}, "m", {}, available=[model], table=[{"s": ["x", "y"]}])

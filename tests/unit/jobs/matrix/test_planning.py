@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wonda_widgets as ww
+from wonda_widgets.jobs.matrix import combining
 from wonda_widgets.jobs.matrix.planning import make_plan
 from wonda_widgets.jobs.matrix.templates import fill_template, placeholders
 from wonda_widgets.models import GenerationModel
@@ -124,7 +125,7 @@ def test_any_template_is_filled_or_reported(template, values):
                 }
             },
             "values",
-            "more than 1,000 combinations",
+            "more than 1,000 results",
         ),
     ],
 )
@@ -138,3 +139,64 @@ def test_invalid_input_is_reported_at_its_field(changes, field, said):
 def test_unknown_parameters_are_left_to_the_service():
     made = plan("A storm", {}, "new", {"strength": [1, 2]}, available=[GenerationModel(key="new")])
     assert [cell.params for cell in made.cells] == [{"strength": 1}, {"strength": 2}]
+
+
+SEEDED = GenerationModel(
+    key="m",
+    params={"properties": {"seed": {"type": "integer", "minimum": 0, "maximum": 10}}},
+)
+
+
+def seeds_of(*, takes, params=None, table=None):
+    plan = make_plan(
+        "A {s}",
+        {} if table else {"s": ["a"]},
+        "m",
+        params or {},
+        available=[SEEDED],
+        takes=takes,
+        table=table,
+    )
+    return [cell.params["seed"] for cell in plan.cells], plan.notes
+
+
+def test_takes_of_neighboring_seeds_are_not_generated_twice():
+    table = [{"s": "a", "seed": 1}, {"s": "a", "seed": 2}]
+    seeds, notes = seeds_of(takes=2, table=table)
+    assert seeds == [1, 2, 3]
+    assert "1 more combination" in notes[0]
+
+
+@pytest.mark.parametrize("first", [3, 3.0])
+def test_each_take_has_the_next_seed(first):
+    assert seeds_of(takes=3, params={"seed": [first]})[0] == [3, 4, 5]
+
+
+def test_seed_of_a_take_beyond_the_models_limit_is_refused():
+    with pytest.raises(ww.InvalidInputError, match="Take 2 would have the seed 11") as caught:
+        seeds_of(takes=2, params={"seed": [10]})
+    assert caught.value.field == "params.seed"
+
+
+def test_huge_plans_are_refused_before_anything_is_built(monkeypatch):
+    monkeypatch.setattr(combining.Factors, "params_of", None)
+    model = GenerationModel(key="m", params={})
+    many = {name: list(range(1_000)) for name in "abc"}
+    rows = [{"s": str(number)} for number in range(10_000)]
+    for combine in ({}, {"combine": "random", "count": 1_000, "takes": 2}):
+        with pytest.raises(ww.InvalidInputError, match="more than 1,000 results"):
+            make_plan("A {s}", {}, "m", many, available=[model], table=rows, **combine)
+
+
+def test_sample_of_astronomically_many_combinations_is_refused():
+    model = GenerationModel(key="m", params={})
+    template = " ".join(f"{{a{n}|b{n}}}" for n in range(1_100))
+    with pytest.raises(ww.InvalidInputError, match="more than 1,000,000,000,000,000"):
+        make_plan(template, {}, "m", {}, available=[model], combine="random", count=2)
+
+
+@pytest.mark.parametrize("name", ["विषय", "ไม้ไผ่", "مُوضوع", "cafe\u0301", "می\u200cخواهم"])
+def test_placeholders_of_every_script(name):
+    model = GenerationModel(key="m", params={})
+    plan = make_plan(f"A {{{name}}}", {name: ["x"]}, "m", {}, available=[model])
+    assert plan.cells[0].prompt == "A x"

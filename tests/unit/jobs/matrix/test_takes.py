@@ -99,4 +99,7 @@ def test_placeholder_may_not_be_called_take(wonda):
 
 def test_size_of_a_plan_counts_takes(wonda):
     with pytest.raises(ww.InvalidInputError, match="more than 1,000"):
-        wonda.images.matrix("A {subject}", VALUES, "z-image", takes=501)
+        wonda.images.matrix("A {n}", {"n": list(range(11))}, "z-image", takes=100)
+    for takes in (101, 0, True, 1.5):
+        with pytest.raises(ww.InvalidInputError, match="from 1 to 100"):
+            wonda.images.matrix("A {subject}", VALUES, "z-image", takes=takes)

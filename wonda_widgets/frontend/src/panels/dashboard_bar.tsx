@@ -49,18 +49,23 @@ export function DashboardBar() {
       </Button>
       {/* The heading of the panels below. */}
       <h2 class="wonda-unseen">{isReviewOnly ? "Review" : "Make an image"}</h2>
+      {isReviewOnly && !reviewId() && (
+        <p>Open the link that you were sent: it leads to the review.</p>
+      )}
       <SessionEnded />
     </>
   );
 }
+
+/** The review of the page's link; empty for none. */
+const reviewId = (): string => new URLSearchParams(location.search).get("review") ?? "";
 
 /** Send the earlier processes of this tab, and its draft; store the new ones. */
 function useRestoredSession(): void {
   const panel = usePanel<Traits>();
   useEffect(() => {
     const { processes, draft } = isVoila() ? readMemory() : { processes: [], draft: {} };
-    const review = new URLSearchParams(location.search).get("review") ?? "";
-    panel.send({ type: "hello", processes, draft, review: isVoila() ? review : "" });
+    panel.send({ type: "hello", processes, draft, review: isVoila() ? reviewId() : "" });
     if (!isVoila()) return;
     rememberProcess(panel.peek("process"));
     return panel.observe("draft", () => writeMemory({ draft: panel.peek("draft") }));

@@ -50,7 +50,8 @@ export function Snippets() {
                 label={`Remove ${each}`}
                 onPress={() => {
                   panel.send({ type: "remove", name: each });
-                  nameInput.current?.focus();
+                  edit(each, content); // Save brings it back
+                  former.value = "";
                 }}
               >
                 Remove

@@ -42,7 +42,7 @@ function retryText({ state, price }: Item): string {
 
 function stateText(item: Item | undefined): string {
   if (!item) return "";
-  if (item.state === "running") return item.status || "sending";
+  if (item.state === "running") return item.status?.replace("in_progress", "running") || "sending";
   if (item.state === "failed" && item.status === "canceled") return "canceled";
   return STATE_TEXTS[item.state] ?? "";
 }

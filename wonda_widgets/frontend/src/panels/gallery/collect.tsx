@@ -50,7 +50,7 @@ export function CollectMenu() {
     <>
       <ActionSelect
         options={[
-          { value: "", label: "Collect…" },
+          { value: "", label: "Add to collection…" },
           { value: "new", label: "New collection…" },
           ...collections.map((name) => ({ value: `to ${name}`, label: name })),
         ]}

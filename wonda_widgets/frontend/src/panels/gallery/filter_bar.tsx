@@ -34,6 +34,7 @@ export function FilterBar({ groupRef }: { groupRef: Ref<HTMLSelectElement> }) {
   const isGrid = panel.get("arrangement") === "grid";
   const isGrouped = ({ name }: Facet) =>
     !!groupBy && (name === groupBy || name.split(".").slice(1).join(".") === groupBy);
+  const hasSelection = panel.get("selected_keys").length > 0;
   return (
     <div class="wonda-gallery-bar">
       <span class="wonda-count" role="status">
@@ -75,10 +76,12 @@ export function FilterBar({ groupRef }: { groupRef: Ref<HTMLSelectElement> }) {
         title="Show only favorites"
         onPress={() => panel.set({ favorites: !panel.peek("favorites") })}
       >
-        ★ only
+        ★ Favorites
       </Button>
       <ActionSelect
-        options={EXPORTS}
+        options={
+          hasSelection ? [{ value: "", label: "Export selected…" }, ...EXPORTS.slice(1)] : EXPORTS
+        }
         hidden={!panel.allows("export")}
         aria-label="Export"
         onChange={(kind) => panel.send({ type: "export", kind })}

@@ -295,8 +295,9 @@ function useProblem(fields: ParameterSpec[]) {
   const text = problem
     ? `${problem.title} ${problem.text.replace("Nothing was sent.", "").trim()}`.trim()
     : "";
+  const isOneOfSeveral = place === "template" && panel.get("templates").length > 1;
   const labelOf = (name: string) =>
-    own(LABELS, name) ??
+    (isOneOfSeveral ? "the templates" : own(LABELS, name)) ??
     fields.find((spec) => name === `params.${spec.name}`)?.label ??
     name.replace(/^values\./, "");
   // What the button would spend is said at the button; any other problem at its field.
@@ -304,7 +305,7 @@ function useProblem(fields: ParameterSpec[]) {
   return {
     place,
     at: (name: string) => (name === place && isAtField && !isEmpty ? text : ""),
-    summary: !problem || isEmpty ? "" : isAtField ? `Fix “${labelOf(place)}” first.` : text,
+    summary: !problem || isEmpty ? "" : isAtField ? `First correct: ${labelOf(place)}.` : text,
   };
 }
 

@@ -34,11 +34,13 @@ export function TableField({ error }: { error: string }) {
     }
   };
   const more = count - rows.length;
+  const alert = panel.get("error");
+  const refusal = alert?.field === "table" ? `${alert.title} ${alert.text}`.trim() : "";
   return (
     <div {...fileDrop(drop, ([first]) => read(first))}>
       <Field
         label="Table of values"
-        error={problem.value || error}
+        error={problem.value || refusal || error}
         aside={
           columns.length > 0 && (
             <span class="wonda-count">

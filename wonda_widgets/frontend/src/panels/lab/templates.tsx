@@ -14,8 +14,8 @@ import type { LabTraits, Template } from "./traits";
 
 const PAUSE = 120; // milliseconds
 const HELP =
-  "Use {subject} for a variable part, and {red|blue} for a list of values in place. " +
-  "Press Enter to add a value, or paste one per line.";
+  "Write {subject} for what varies: it gets a field for its values, or a column of the table. " +
+  "{red|blue} tries both.";
 
 interface Props {
   error: string;

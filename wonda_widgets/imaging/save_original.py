@@ -51,6 +51,7 @@ def metadata(made: Mapping[str, Any], job_id: str, media_id: str | None) -> dict
         "prompt": str(made.get("prompt") or ""),
         "model": str(made.get("model") or ""),
         "parameters": json.dumps(params, ensure_ascii=False) if params else "",
+        "references": str(len(made.get("attachmentMediaIds") or []) or ""),
         "job id": job_id,
         "media id": media_id or "",
         "Software": SOFTWARE,

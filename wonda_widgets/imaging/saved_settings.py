@@ -37,11 +37,14 @@ class SavedSettings(msgspec.Struct, frozen=True):
         `model` is empty if only the prompt is known.
     params : dict
         With the API's names.
+    references : int
+        The number of reference images, which are not in the file.
     """
 
     prompt: str
     model: str = ""
     params: dict[str, Any] = {}
+    references: int = 0
 
 
 def read(data: bytes) -> SavedSettings | None:
@@ -75,6 +78,7 @@ def _own(found: dict[str, str]) -> SavedSettings:
             for name, value in list(simple.items())[:MAX_PARAMS]
             if isinstance(value, str | int | float | bool)
         },
+        int(number) if (number := found.get("references", ""))[:2].isdecimal() else 0,
     )
 
 

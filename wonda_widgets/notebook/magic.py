@@ -22,6 +22,7 @@ import string
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
+from ..api.snippets import names_in
 from ..client import selection
 from ..client.wonda_client import AsyncWonda, Wonda
 from ..errors import InvalidInputError, WondaError
@@ -155,6 +156,7 @@ def _generate(wonda: AsyncWonda, line: str, cell: str, namespace: Mapping[str, A
     prompt = cell.strip()
     if options.pop(FORMAT, None) is not None:
         prompt = fill_variables(prompt, namespace)
+    prompt = event_loop.run_blocking(wonda.snippets.fill(prompt))
     model = _model(models, options.pop("model", None))
     fields = parameters.form_fields(model.params)
     params = {}
@@ -172,28 +174,58 @@ def _generate(wonda: AsyncWonda, line: str, cell: str, namespace: Mapping[str, A
     return _Made(job, variable, prompt)
 
 
+class _Variables(string.Formatter):
+    """Fills in the variables of a notebook."""
+
+    def get_value(self, key: int | str, _args: Any, kwargs: Mapping[str, Any]) -> Any:
+        """Return a variable.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is none of that name.
+        """
+        name = str(key).strip()
+        if not name or name.isdecimal():
+            raise ValueError("braces without a name")
+        if name not in kwargs:
+            own = [known for known in kwargs if not known.startswith("_")]
+            raise InvalidInputError(
+                "prompt",
+                f"There is no variable {name!r} in this notebook.",
+                suggestions.did_you_mean(name, own) or "Define it, or write {{ and }} for braces.",
+            )
+        return kwargs[name]
+
+
+#: A snippet, ``{style:noir}``, which Python would read as a variable with a format.
+_SNIPPET = re.compile(r"(?<!\{)\{([^{}:|]+):([^{}:|]+)\}(?!\})")
+
+
 def fill_variables(prompt: str, namespace: Mapping[str, Any]) -> str:
     """Replace ``{name}`` by the notebook's variable, as `str.format` does.
+
+    Snippets whose kind is no variable are left as they are.
 
     Raises
     ------
     InvalidInputError
         If there is no such variable, or a brace is unmatched.
     """
+
+    def keep(match: re.Match[str]) -> str:
+        is_snippet = names_in(match.group()) and match.group(1).strip() not in namespace
+        return f"{{{match.group()}}}" if is_snippet else match.group()
+
     try:
-        return string.Formatter().vformat(prompt, (), namespace)
-    except KeyError as error:
-        name = str(error.args[0])
-        own = [known for known in namespace if not known.startswith("_")]
+        return _Variables().vformat(_SNIPPET.sub(keep, prompt), (), namespace)
+    except InvalidInputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the values' own code formats them
+        problem = str(error) or type(error).__name__
         raise InvalidInputError(
             "prompt",
-            f"There is no variable {name!r} in this notebook.",
-            suggestions.did_you_mean(name, own) or "Define it, or write {{ and }} for braces.",
-        ) from None
-    except (ValueError, IndexError, AttributeError, TypeError) as error:
-        raise InvalidInputError(
-            "prompt",
-            f"The variables of the prompt cannot be filled in: {error}.",
+            f"The variables of the prompt cannot be filled in: {problem}.",
             "Write {name} for a variable, and {{ and }} for braces.",
         ) from None
 

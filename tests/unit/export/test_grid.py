@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+import msgspec
 import pytest
 from PIL import Image, ImageChops
 
@@ -192,6 +193,34 @@ def test_odd_arguments_are_refused(made, tmp_path, name, options, said):
     wonda, images = made
     with pytest.raises(ww.InvalidInputError, match=re.escape(said)):
         wonda.history.grid(images, tmp_path / name, **options)
+
+
+def test_labels_with_line_breaks(made, tmp_path):
+    wonda, images = made
+    odd = [
+        msgspec.structs.replace(image, values={"subject": f"two\nlines\x00 {index % 2}"})
+        for index, image in enumerate(images[:4])
+    ]
+    for name in ("odd.png", "odd.html"):
+        path = wonda.history.grid(odd, tmp_path / name)
+        assert path.exists()
+    assert "two lines" in path.read_text()
+
+
+def test_webp_that_would_be_too_high_is_refused(made, tmp_path, monkeypatch):
+    wonda, images = made
+    monkeypatch.setattr(grid_sheet, "MAX_WEBP_PIXELS", 500)
+    with pytest.raises(ww.InvalidInputError, match="a WebP file can have up to 500"):
+        wonda.history.grid(images, tmp_path / "high.webp", width=600)
+    assert wonda.history.grid(images, tmp_path / "high.png", width=600).exists()
+
+
+def test_path_that_cannot_be_written_names_no_other_format(made, tmp_path):
+    wonda, images = made
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ww.InvalidInputError, match="cannot be written") as caught:
+        wonda.history.grid(images, tmp_path / "file" / "grid.png")
+    assert "csv" not in caught.value.hint
 
 
 def test_too_many_columns_or_pixels_are_refused(made, tmp_path):

@@ -214,6 +214,7 @@ def test_completion_does_not_wait_for_a_slow_service(monkeypatch, settled):
         ("A {subject}, {{soft}}", "A red sail, {soft}"),
         ("{lights[1]} at {size:.1f} m", "noon at 2.5 m"),
         ("no variables", "no variables"),
+        ("A { subject }, {style:noir}, {{a:b}}", "A red sail, {style:noir}, {a:b}"),
     ],
 )
 def test_variables_are_filled_in_with_the_option(prompt, filled):
@@ -232,11 +233,20 @@ def test_variables_are_filled_in_with_the_option(prompt, filled):
         ("A {subject.nothing}", "cannot be filled in"),
         ("A {subject[5]}", "cannot be filled in"),
         ("A {subject:%%}", "cannot be filled in"),
+        ("A {map[key]}", "cannot be filled in"),
+        ("A {odd}", "cannot be filled in: no text"),
     ],
 )
 def test_odd_variables_are_explained(prompt, said):
     with pytest.raises(ww.InvalidInputError, match=said):
-        magic.fill_variables(prompt, {"subject": "sea"})
+        magic.fill_variables(prompt, {"subject": "sea", "map": {}, "odd": Odd()})
+
+
+class Odd:
+    """A value that cannot be written."""
+
+    def __format__(self, _spec):
+        raise RuntimeError("no text")
 
 
 def test_format_is_an_option_without_a_value():

@@ -166,6 +166,38 @@ def test_result_of_a_review_appears_in_an_open_gallery(panel, settled, made, won
     settled(lambda: gallery.reviewed == ["rank"])
 
 
+def test_images_of_other_sessions_are_not_collected(panel, settled, made, wonda):
+    gallery = gallery_of(panel, settled, made.images, owners={"another process"})
+    send(gallery, "select", keys=[gallery._items[0].key])
+    settled(lambda: gallery.selected)
+    before = wonda.history.collections()
+    for removes in (False, True):
+        gallery.error = None
+        send(gallery, "collect", name="autumn", remove=removes)
+        settled(lambda: gallery.error)
+        assert "another session" in gallery.error["title"]
+    assert wonda.history.collections() == before
+
+
+def test_grid_with_too_many_cells_has_one_axis(panel, settled, made, monkeypatch):
+    monkeypatch.setattr("wonda_widgets.widgets._shared.image_grid.MAX_CELLS", 3)
+    gallery = panel(ww.Gallery, made.images, rows="subject", columns="light")
+    settled(lambda: gallery.grid)
+    assert (gallery.grid["row_fact"], gallery.grid["column_fact"]) == ("values.subject", "")
+
+
+def test_hostile_windows_are_limited(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.images, rows="subject", columns="light")
+    told = heard(gallery)
+    for area in ([[0, 10**9], [0, 10**9]], [[0, 1], [5, 2]], [[0.5, 1], [0, 1]], "x", [[True, 2]]):
+        send(gallery, "window", view="v", windows=[[0, 10**12], [-1, 3], "x"], area=area)
+    gallery.set_trait("grid_rows", "light")
+    settled(lambda: gallery.grid.get("row_fact") == "values.light")
+    assert gallery.error is None
+    sent = [part["items"] for content in of_kind(told, "items") for part in content["parts"]]
+    assert max(map(len, sent)) <= len(made.images)
+
+
 def test_images_are_collected_found_and_removed(panel, settled, made, wonda):
     history = gallery_of(panel, settled)
     keys = [item.key for item in history._items]
@@ -213,6 +245,10 @@ def test_selected_images_are_downloaded_as_a_zip(panel, settled, made, wonda):
         assert len(names) == 4
         assert "manifest.json" in names
         assert packed.testzip() is None
+    send(gallery, "zip_piece", id=ready["id"], at=0)
+    settled(lambda: gallery.error)
+    assert "replaced this one" in gallery.error["title"]
+    send(gallery, "zip_piece", id=ready["id"], at=10**30)
     send(gallery, "zip", keys=["no such"], view="v")
     send(gallery, "zip", keys=keys[:1], view="v")
     settled(lambda: len(of_kind(told, "zip")) == 2)

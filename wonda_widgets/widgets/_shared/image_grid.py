@@ -11,6 +11,7 @@ while it runs a cell.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,6 +37,7 @@ THUMBNAIL_DELAY_SECONDS = 0.01  # seconds in which thumbnails are collected for 
 MAX_WINDOW_ITEMS = 400
 MAX_WINDOWS = 60  # of a view: one for each visible row of a grid with two axes
 MAX_AXIS_VALUES = 1_000
+MAX_CELLS = 40_000  # of a grid with two axes
 MAX_VIEWS = 6
 ARRANGEMENTS = ("cards", "grid")
 NO_AXIS = "-"
@@ -222,6 +224,8 @@ class ImageGrid(VideoPanel):
         axes = ("", "")
         if shown:
             axes = grid_axes.choose_axes(usable, usable, rows=rows, columns=columns)
+            if math.prod(len(varying.get(name, ("",))) for name in axes) > MAX_CELLS:
+                axes = (axes[0], "")  # the page would be sent mostly empty cells
         return grid_axes.arrange([item.facts for item in shown], *axes, varying)
 
     def _fact_name(self, name: str) -> str:

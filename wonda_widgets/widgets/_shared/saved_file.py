@@ -133,4 +133,8 @@ def note(name: str, settings: SavedSettings, model: str, refused: list[str]) -> 
     if refused and model:
         labels = ", ".join(parameters.humanize(each).lower() for each in refused[:MAX_LISTED])
         sentences.append(f"{model} does not accept this {labels} any more, so it was left out.")
+    if settings.references == 1:
+        sentences.append("Its reference image is not in the file: add it again.")
+    elif settings.references:
+        sentences.append(f"Its {settings.references} reference images are not in the file.")
     return " ".join(sentences)

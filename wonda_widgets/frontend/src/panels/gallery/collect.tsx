@@ -4,6 +4,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { saveBlob } from "../../runtime/bytes";
 import { useMessages, usePanel } from "../../runtime/context";
+import { useFocusLater } from "../../runtime/focus";
 import { Button } from "../../ui/button";
 import { ActionSelect } from "../../ui/select";
 import type { GalleryTraits } from "./traits";
@@ -13,22 +14,26 @@ export function CollectMenu() {
   const panel = usePanel<GalleryTraits>();
   const isNaming = useSignal(false);
   const input = useRef<HTMLInputElement>(null);
+  const menu = useRef<HTMLSelectElement>(null);
+  const focusLater = useFocusLater();
   const collections = panel.get("collections");
   const shown = panel.get("collection");
   const add = (name: string) => panel.send({ type: "collect", name });
   const save = () => {
     const name = input.current?.value.trim() ?? "";
+    if (!name) return input.current?.focus();
+    add(name);
+    end();
+  };
+  const end = () => {
     isNaming.value = false;
-    if (name) add(name);
+    focusLater(() => menu.current);
   };
   if (isNaming.value)
     return (
       <span class="wonda-new-collection">
         <input
-          ref={(element) => {
-            input.current = element;
-            element?.focus();
-          }}
+          ref={input}
           type="text"
           class="wonda-input"
           dir="auto"
@@ -38,7 +43,7 @@ export function CollectMenu() {
           onKeyDown={(event) => {
             if (event.isComposing) return;
             if (event.key === "Enter") save();
-            if (event.key === "Escape") isNaming.value = false;
+            if (event.key === "Escape") end();
           }}
         />
         <Button small onPress={save}>
@@ -55,9 +60,11 @@ export function CollectMenu() {
           ...collections.map((name) => ({ value: `to ${name}`, label: name })),
         ]}
         aria-label="Add to a collection"
+        elementRef={menu}
         onChange={(chosen) => {
-          if (chosen === "new") isNaming.value = true;
-          else add(chosen.slice(3));
+          if (chosen !== "new") return add(chosen.slice(3));
+          isNaming.value = true;
+          focusLater(() => input.current);
         }}
       />
       <Button

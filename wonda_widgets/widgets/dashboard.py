@@ -63,7 +63,8 @@ class Dashboard(CompositePanel):
     budget : float, optional
         The maximum in US dollars that all visitors together may spend today.
     review_only : bool, optional
-        Whether the page shows nothing but the reviews of such links.
+        Whether the page shows nothing but the reviews of such links. Otherwise, the same address
+        without the review is the whole dashboard.
     kind, prompt, model, params, caption
         Initial values; see `Studio`.
 

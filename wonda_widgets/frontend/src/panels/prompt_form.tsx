@@ -43,6 +43,12 @@ const PLACEHOLDERS = {
 
 const isMac = () => /Mac|iPhone|iPad/.test(navigator.platform);
 
+/** What happens to a placeholder, which only a template of the lab has values for. */
+function placeholderNote(prompt: string): string | undefined {
+  const [placeholder] = /\{[\p{L}_][^{}:|]*\}/u.exec(prompt) ?? [];
+  return placeholder && `“${placeholder}” is sent as it is, with its braces.`;
+}
+
 export function PromptForm() {
   const panel = usePanel<Traits>();
   const isRetyped = useSignal(false); // the prompt, after an error about it
@@ -146,6 +152,7 @@ export function PromptForm() {
       <Field
         name="prompt"
         label={needsPrompt ? "Prompt" : "Prompt (optional)"}
+        help={placeholderNote(prompt.text.value)}
         invalid={place === "prompt" && !isRetyped.value}
         aside={
           <span class="wonda-prompt-tools">

@@ -26,7 +26,7 @@ def test_every_state_passes_axe(notebook, record_property, scene):
     # A job is to be in progress for as long as both themes are looked at.
     cell = screenshots.SCENES[scene].cell.replace("seconds=2,", "seconds=4.5,")
     page = notebook(f"accessibility-{scene}.ipynb", cell)
-    page.locator(".wonda-studio").first.wait_for()
+    page.locator(screenshots.SCENES[scene].panel).first.wait_for()
     axe, found, themes = Axe(), [], list(THEMES)
     for state in screenshots.SCENES[scene].states(page):
         # Each state in both themes, from the one that is worn.
@@ -34,7 +34,7 @@ def test_every_state_passes_axe(notebook, record_property, scene):
             wear(page, theme)
             # What only begins to show is faint on purpose.
             page.wait_for_timeout(400)
-            result = axe.run(page, context=".wonda-studio")
+            result = axe.run(page, context=screenshots.SCENES[scene].panel)
             count = result.violations_count
             name = state[state.index("-") + 1 :]
             record_property("accessibility", f"{scene} {name}|{theme}|{count}")

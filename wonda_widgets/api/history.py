@@ -264,7 +264,7 @@ class AsyncHistory:
             )
         return msgspec.structs.replace(image, **msgspec.structs.asdict(marks))
 
-    # ------------------------------------------------------------ timelines
+    # ------------------------------------------------------------ collections
 
     @on_package_loop
     async def collect(self, images: Iterable[GeneratedImage], collection: str) -> None:
@@ -332,6 +332,8 @@ class AsyncHistory:
             else image
             for image in some
         ]
+
+    # ------------------------------------------------------------ timelines
 
     @on_package_loop
     async def timeline(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:

@@ -69,6 +69,15 @@ class AsyncReviews:
     ) -> SavedReview:
         """Find the review of these images with this question, or start it.
 
+        Parameters
+        ----------
+        images : list of Image or Job
+            Up to 300.
+        question : str
+            At most 1,000 characters.
+        mode : str
+            ``"compare"`` or ``"approve"``.
+
         Raises
         ------
         InvalidInputError
@@ -174,7 +183,19 @@ class AsyncReviews:
 
     @on_package_loop
     async def withdraw(self, review: SavedReview, person: str, vote_id: str) -> bool:
-        """Withdraw a person's vote, given by its ID; return whether there was one."""
+        """Withdraw a vote, so that the person can vote on the images again.
+
+        Parameters
+        ----------
+        review : SavedReview
+        person, vote_id : str
+            As in `votes`.
+
+        Returns
+        -------
+        bool
+            Whether the person has such a vote.
+        """
         reviews = self._core.journal.reviews
         return await asyncio.wrap_future(
             reviews.withdraw(review.id, self._identity(person), vote_id)
@@ -185,6 +206,14 @@ class AsyncReviews:
         """Give a person's votes to another one, for instance when they enter their name.
 
         Of two votes on the same images, that of the other person counts.
+
+        Parameters
+        ----------
+        review : SavedReview
+        person, new : str
+            Identify the person before and after; see `vote`.
+        name : str
+            At most 1,000 characters.
 
         Raises
         ------
@@ -201,7 +230,7 @@ class AsyncReviews:
 
     @on_package_loop
     async def votes(self, review: SavedReview, person: str | None = None) -> list[Vote]:
-        """Read the votes of all people, or of one, oldest first."""
+        """Read the votes of all people, oldest first; with `person`, only those of this one."""
         who = None if person is None else self._identity(person)
         return await asyncio.wrap_future(self._core.journal.reviews.votes(review.id, who))
 

@@ -577,3 +577,26 @@ def test_history_omits_jobs_without_an_image(seeded):
     before = seeded.history.count()
     seeded.images.generate(model="z-image", prompt="sandbox: no media").wait()
     assert seeded.history.count() == len(seeded.history.search()) == before
+
+
+def test_no_exported_file_contains_the_key(services, tmp_path):
+    wonda, _ = services
+    images = [
+        GeneratedImage(
+            media=ww.Media(media_id=f"m{number}", url=f"https://storage.example/{number}.png"),
+            prompt=f"A pier {KEY}",
+            model="m",
+            params={"style": KEY},
+            values={"subject": f"{number} {KEY}"},
+        )
+        for number in range(2)
+    ]
+    folder = tmp_path / "out"
+    for name in ("table.csv", "table.json", "originals"):
+        wonda.history.export(images, folder / name)
+    wonda.history.grid(images, folder / "grid.html", rows="subject")
+    written = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(written) >= 6
+    for path in written:
+        assert KEY[3:] not in path.name
+        assert KEY[3:].encode() not in path.read_bytes()

@@ -3,6 +3,7 @@
 import itertools
 import re
 
+import httpx
 import pytest
 from conftest import KEY, send
 
@@ -393,3 +394,21 @@ class TestOddVotes:
 
     def test_images_may_come_from_a_generator(self, wonda, images):
         assert len(wonda.reviews.open(image for image in images).images) == 4
+
+    def test_votes_by_a_name_with_the_key_do_not_contain_it(self, tmp_path, quick_polls):  # noqa: ARG002
+        def respond(request):  # noqa: ARG001
+            return httpx.Response(404, json={})
+
+        transport, journal = httpx.MockTransport(respond), tmp_path / "keyed.db"
+        with ww.Wonda(
+            KEY, base_url="https://a.example/v1", transport=transport, journal=journal
+        ) as client:
+            images = [ww.GeneratedImage(media=ww.Media(media_id=name)) for name in "ab"]
+            review = client.reviews.open(images, question=f"Which? {KEY}")
+            client.reviews.vote(review, KEY, "left", "a", "b", name=KEY, comment=f"c {KEY}")
+            client.reviews.rename(review, KEY, f"name:{KEY}", KEY)
+            [vote] = client.reviews.votes(review)
+            assert KEY not in repr(vote)
+            assert KEY not in review.question
+        for path in tmp_path.glob("keyed.db*"):
+            assert KEY[3:].encode() not in path.read_bytes()

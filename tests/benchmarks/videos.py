@@ -77,7 +77,9 @@ gallery._handle_custom_msg(window, [])
 frames = {{}}
 while len(frames) < count:
     frames = {{
-        content["key"]: sum(map(len, buffers)) for content, buffers in list(told) if buffers
+        key: len(data)
+        for content, buffers in list(told)
+        for key, data in zip(content.get("keys", ()), buffers)
     }}
     time.sleep(0.05)
 print(json.dumps([peak / 1e6, sum(frames.values())]))

@@ -22,6 +22,7 @@ from .save_original import SOFTWARE, XMP_MARKER
 MAX_TEXT_LENGTH = 100_000  # characters of a prompt
 MAX_NAME_LENGTH = 200  # characters
 MAX_PARAMS = 100
+MAX_DIGITS = 3  # of a number of reference images
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 _XMP_START, _XMP_END = f"<{XMP_MARKER}>".encode(), f"</{XMP_MARKER}>".encode()
 #: What follows the prompt in A1111's text.
@@ -78,8 +79,12 @@ def _own(found: dict[str, str]) -> SavedSettings:
             for name, value in list(simple.items())[:MAX_PARAMS]
             if isinstance(value, str | int | float | bool)
         },
-        int(number) if (number := found.get("references", ""))[:2].isdecimal() else 0,
+        _count(found.get("references", "")),
     )
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else 0
 
 
 def _texts(data: bytes) -> dict[str, str]:
@@ -91,8 +96,8 @@ def _texts(data: bytes) -> dict[str, str]:
     try:
         with Image.open(BytesIO(data)) as image:
             comment = image.info.get("comment")
-            own = _from_json(comment.decode("utf-8", "replace")) if comment else {}
-            if own:
+            # The comment of a JPEG file is bytes, that of a PNG file is text.
+            if isinstance(comment, bytes) and (own := _from_json(comment.decode(errors="replace"))):
                 return own
             texts = {
                 str(name): value for name, value in image.info.items() if isinstance(value, str)

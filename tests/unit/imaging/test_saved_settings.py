@@ -107,3 +107,21 @@ def test_damaged_webp_is_saved_unchanged():
     texts = save_original.metadata(MADE, "job-1", "media-1")
     for data in (b"RIFF\x10\0\0\0WEBP", b"RIFF\x10\0\0\0WEBPVP8 \xff\xff\xff\x7fx"):
         assert save_original.with_metadata(data, texts) == data
+
+
+def test_png_with_a_comment_keeps_its_settings():
+    info = PngImagePlugin.PngInfo()
+    info.add_text("comment", "by Ana")
+    data = save_original.with_metadata(
+        file("PNG", pnginfo=info), save_original.metadata(MADE, "j", "m")
+    )
+    assert saved_settings.read(data).prompt == MADE["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("given", "count"), [("2", 2), ("12abc", 0), ("9" * 5_000, 0), ("-1", 0), ("", 0)]
+)
+def test_number_of_references_in_a_file(given, count):
+    texts = save_original.metadata(MADE, "j", "m") | {"references": given}
+    data = save_original.with_metadata(file("PNG"), texts)
+    assert saved_settings.read(data).references == count

@@ -247,14 +247,14 @@ def sample(factors: Factors, seed: int) -> Iterator[tuple[int, Combination]]:
     """
     blocks = _blocks(factors)
     # Of more, `random` could not reach each one.
-    if sum(block.size for block in blocks) > MAX_SAMPLED:
+    ends = list(itertools.accumulate(block.size for block in blocks))
+    total = ends[-1] if ends else 0
+    if total > MAX_SAMPLED:
         raise InvalidInputError(
             "count",
             f"There are more than {MAX_SAMPLED:,} combinations.",
             "Use fewer lists of values.",
         )
-    ends = list(itertools.accumulate(block.size for block in blocks))
-    total = ends[-1] if ends else 0
     numbers = random.Random(seed)  # noqa: S311 - not for security
     drawn: set[int] = set()
     for _ in range(MAX_DRAWS):

@@ -289,10 +289,9 @@ def _combine(
 
 def _sample(factors: Factors, count: int, seed: int, takes: int) -> list[Combination]:
     total = combining.count_product(factors)
-    if count <= total:
-        plan_arguments.check_size(count * takes, is_sample=True)
     drawn: dict[Any, tuple[int, Combination]] = {}
     if count <= total:
+        plan_arguments.check_size(count * takes, is_sample=True)
         for place, each in combining.sample(factors, seed):
             key = (each.prompt, each.model, msgspec.json.encode(each.params), each.row.references)
             drawn.setdefault(key, (place, each))

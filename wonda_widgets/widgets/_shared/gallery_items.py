@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ...export import grid_axes
 from ...jobs.job import Job
 from ...journal.generated_image import GeneratedImage
 from ...models import facts
@@ -83,9 +84,6 @@ def check_images(
     return images
 
 
-TAKE_FACT = "values.take"
-
-
 def from_image(image: GeneratedImage) -> Item:
     """Return the item of an image."""
     return Item(
@@ -106,14 +104,14 @@ def continue_takes(shown: Sequence[Item], new: Sequence[Item]) -> None:
     new : sequence of Item
     """
     for item in new:
-        same = [each for each in shown if (each.prompt, each.facts.get("model")) == _request(item)]
+        same = [each for each in shown if _request(each) == _request(item)]
         if not same:
             continue
         for each in same:
-            each.facts.setdefault(TAKE_FACT, "1")
-        numbers = [int(n) for each in same if (n := each.facts[TAKE_FACT]).isdecimal()]
-        number = max(numbers, default=1) + int(item.facts.get(TAKE_FACT, "1"))
-        item.facts = {**same[0].facts, **item.facts, TAKE_FACT: str(number)}
+            each.facts.setdefault(grid_axes.TAKE, "1")
+        numbers = [int(n) for each in same if (n := each.facts[grid_axes.TAKE]).isdecimal()]
+        number = max(numbers, default=1) + int(item.facts.get(grid_axes.TAKE, "1"))
+        item.facts = {**same[0].facts, **item.facts, grid_axes.TAKE: str(number)}
 
 
 def _request(item: Item) -> tuple[str, str | None]:

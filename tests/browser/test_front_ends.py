@@ -98,6 +98,30 @@ def test_other_output_of_a_panels_cell_is_visible(opened, front_end):
         expect(twin).to_be_hidden()
 
 
+# From the moment at which the page reads the models of the kernel, one after another changes.
+CHANGES_DURING_LOADING = """import threading, time
+import ipywidgets as W
+import wonda_widgets as ww
+wonda = ww.Wonda.sandbox()
+panels = [ww.ImagePreview(wonda=wonda, banner=False) for _ in range(80)]
+
+def change():
+    while W.Widget._control_comm is None:
+        time.sleep(0.001)
+    for panel in panels:
+        time.sleep(0.01)
+        panel.facts = "changed"
+
+threading.Thread(target=change).start()
+W.VBox(panels)
+"""
+
+
+def test_changes_while_the_page_loads_are_shown(opened):
+    page = opened("voila", CHANGES_DURING_LOADING)
+    expect(page.get_by_text("changed", exact=True)).to_have_count(80)
+
+
 @pytest.mark.parametrize("front_end", ["jupyterlab", "notebook7"])
 def test_keys_in_a_panel_trigger_no_notebook_shortcuts(opened, front_end):
     page = opened(front_end, flow.CELL)

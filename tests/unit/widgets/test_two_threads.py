@@ -7,6 +7,7 @@ import threading
 
 import pytest
 import traitlets
+from conftest import send
 
 import wonda_widgets as ww
 from wonda_widgets.utils import event_loop
@@ -172,3 +173,40 @@ def test_observer_that_waits_for_the_loop_does_not_deadlock(panel):
     with panel.hold_sync():
         panel.first = 4
     assert panel.second == 4
+
+
+def test_page_that_missed_changes_receives_them(panel, settled):
+    state = panel.get_state()  # while the page creates the model from it:
+    panel.first = 1
+    with panel.hold_sync():
+        panel.second = 2
+    wire = Wire()
+    wire.state = dict(state)
+    panel.comm = wire
+    send(panel, "sync", update_count=state["update_count"])
+    settled(lambda: (wire.state["first"], wire.state["second"]) == (1, 2))
+
+
+def test_page_that_missed_nothing_receives_only_the_receipt(panel, settled):
+    panel.first = 1
+    wire = listened(panel)
+    known = set(wire.state)
+    wire.state = {"update_count": wire.state["update_count"]}
+    send(panel, "sync", **wire.state)
+    settled(lambda: wire.state.get("receipt") == 1)
+    assert set(wire.state) == {"update_count", "receipt"} < known
+
+
+def test_states_read_during_changes_are_completed(panel, settled):
+    states = []
+    both(
+        lambda number: setattr(panel, "first", number),
+        lambda _: states.append(panel.get_state()),
+    )
+    panel.comm = wire = Wire()
+    assert len({state["update_count"] for state in states}) > 1
+    for number, state in enumerate(states, 1):
+        if (state["first"] != ROUNDS and number % 100 == 0) or state is states[-1]:
+            wire.state = dict(state)
+            send(panel, "sync", update_count=state["update_count"])
+            settled(lambda: wire.state["first"] == ROUNDS)

@@ -9,7 +9,10 @@ type Listener = (...args: unknown[]) => void;
 
 export class FakeModel {
   #delivery: unknown; // the ID of the last message that wants to be confirmed
+  /** The messages to the kernel, except `syncs`. */
   readonly sent: Record<string, unknown>[] = [];
+  /** The message that each panel sends when it is shown. */
+  readonly syncs: Record<string, unknown>[] = [];
   saves = 0;
   readonly widget_manager = {
     get_model: async (_id: string): Promise<FakeModel> => {
@@ -59,12 +62,18 @@ export class FakeModel {
     for (const name of changed) this.emit(`change:${name}`);
   }
 
+  /** Set all traits to equal values, as marimo does when the kernel sends them again. */
+  repeat(): void {
+    Object.assign(this.state, structuredClone(this.state));
+    for (const name of Object.keys(this.state)) this.emit(`change:${name}`);
+  }
+
   save_changes(): void {
     this.saves++;
   }
 
   send({ delivery, ...content }: Record<string, unknown>): void {
-    this.sent.push(content);
+    (content.type === "sync" ? this.syncs : this.sent).push(content);
     this.#delivery = delivery;
   }
 

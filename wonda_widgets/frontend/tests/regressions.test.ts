@@ -121,6 +121,17 @@ test("only the second tap on a touch screen enlarges an image", async () => {
   remove();
 });
 
+test("traits that are sent again leave the images where they are", async () => {
+  const { model, cards, remove } = await gallery();
+  const titles = () => cards().map((card) => card.getAttribute("aria-label"));
+  const before = titles();
+  assert.ok(before.every(Boolean));
+  model.repeat();
+  await settled();
+  assert.deepEqual(titles(), before);
+  remove();
+});
+
 // ---------------------------------------------------------------- the editor
 
 const EDIT = {

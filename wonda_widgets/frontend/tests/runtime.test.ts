@@ -4,7 +4,7 @@ import { mock, test } from "node:test";
 import { effect } from "@preact/signals";
 import { Delivery } from "../src/runtime/delivery";
 import { Panel } from "../src/runtime/panel";
-import { FakeModel, hostOf } from "./fake_model";
+import { FakeModel, hostOf, settled, show } from "./fake_model";
 
 function panelOf(state: Record<string, unknown>) {
   const model = new FakeModel(state);
@@ -23,6 +23,16 @@ test("a trait is a signal that follows the kernel", () => {
   assert.deepEqual(seen, ["a", "b", "c"]);
   assert.equal(model.saves, 1);
   stop();
+});
+
+test("a panel that is shown asks once for changes that the page has missed", async () => {
+  const model = new FakeModel({ update_count: 7 });
+  const kind = { className: "", component: () => null };
+  const { remove } = await show(kind, model);
+  model.set("update_count", 8);
+  await settled();
+  assert.deepEqual(model.syncs, [{ type: "sync", update_count: 7 }]);
+  remove();
 });
 
 test("an ended panel leaves no listener", () => {

@@ -88,6 +88,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     _needs_client = True
     _close_listener: Callable[[], object] | None = None
     _closed = True  # until the constructor has succeeded, there is nothing to close
+    _update_count = 0  # how often traits were sent
 
     # anywidget would add these traits to each instance, which takes a tenth of a panel's time.
     _esm = traitlets.Unicode().tag(sync=True)
@@ -127,6 +128,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
             "receipt",
             "delivered",
             "permissions",
+            "update_count",
         )
     )
     #: Traits whose change in the kernel runs the marimo cells that depend on the panel.
@@ -149,6 +151,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         self._wonda: AsyncWonda | None = None
         if wonda is not None or self._needs_client:
             self._wonda, self._owned = selection.choose(wonda, given)
+        self._sent_at: dict[str, int] = {}  # for each trait, `_update_count` when it was last sent
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscriptions = Subscriptions()
         self._subscription = SingleSubscription(self._subscriptions)
@@ -348,7 +351,9 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         Without a key, marimo asks for the value of ``mo.ui.anywidget(panel)``, which has only what
         is of interest to a program.
         """
-        state = super().get_state(key=key, drop_defaults=drop_defaults)
+        with self._send_lock:  # the values and the count must belong together
+            state = super().get_state(key=key, drop_defaults=drop_defaults)
+            state["update_count"] = self._update_count
         if self._is_secret:
             return {
                 name: value
@@ -371,7 +376,26 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     def send_state(self, key: Any = None) -> None:
         """Send all traits, or those named by `key`, unless the model is removed."""
         if not marimo_cell.is_removed(self):
-            super().send_state(self.keys if key is None else key)
+            names = self.keys if key is None else {key} if isinstance(key, str) else key
+            with self._send_lock:
+                self._update_count += 1
+                self._sent_at.update(dict.fromkeys(names, self._update_count))
+                super().send_state(names)
+
+    @open_to_all
+    def _on_sync(self, content: Mapping[str, Any]) -> None:
+        """Send to a page what it has missed.
+
+        While a page loads its models from a running kernel, it ignores changes: those after the
+        kernel has sent all states and before the page has created the model.
+        """
+        known = content.get("update_count")
+        if not isinstance(known, int):
+            return
+        with self._send_lock:
+            missed = {name for name, sent_at in self._sent_at.items() if sent_at > known}
+            if missed:
+                self.send_state(missed)
 
     def send(self, content: Any, buffers: Any = None) -> None:
         """Send a message, unless the model is removed or the session may see nothing of it."""

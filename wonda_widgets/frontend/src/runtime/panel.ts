@@ -22,6 +22,8 @@ export interface PanelTraits {
   /** The IDs of the last messages that the kernel has confirmed, see `delivery.ts`. */
   delivered: string[];
   permissions: string[];
+  /** How many changes the kernel has sent. */
+  update_count: number;
   /** Only of composite panels. */
   css_classes: string[];
   _panel: string;
@@ -130,6 +132,11 @@ export class Panel<T extends object = object> {
   /** Whether the session has a permission. The kernel also checks it. */
   allows(permission: string): boolean {
     return this.get("permissions").includes(permission);
+  }
+
+  /** Ask for the changes that the page has missed while it created the model. */
+  synchronize(): void {
+    this.send({ type: "sync", update_count: this.peek("update_count") });
   }
 
   /** Stop listening to the model. */

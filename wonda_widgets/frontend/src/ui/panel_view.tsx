@@ -54,6 +54,7 @@ function KernelLost({ framed, sandbox }: { framed: boolean | undefined; sandbox:
 }
 
 function Root({ kind, panel, isOutermost }: RootProps) {
+  useEffect(() => panel.synchronize(), [panel]);
   useEffect(() => suppressNotebookShortcuts(panel.root), [panel]);
   useSignalEffect(() => {
     if (Date.now() / 1000 - panel.get("scroll_requested_at") > SCROLL_AGE) return;

@@ -39,10 +39,7 @@ export function Gallery() {
   const search = useRef<HTMLInputElement>(null);
   const group = useRef<HTMLSelectElement>(null);
 
-  useSignalEffect(() => {
-    panel.get("groups");
-    store.startRevision(panel.get("revision"));
-  });
+  useSignalEffect(() => store.startRevision(panel.get("revision")));
   useMessages((content, buffers) =>
     store.receive(content, buffers, panel.peek("revision"), shown.current),
   );

@@ -292,7 +292,7 @@ class AsyncGenerations:
         """Replace the snippets of templates by their texts, which the plan then has."""
         match template:
             case str():
-                return await self._snippets.fill(template)
+                return await self._snippets.fill_template(template)
             case Mapping():
                 return {name: await self._with_snippets(text) for name, text in template.items()}
             case list() | tuple():

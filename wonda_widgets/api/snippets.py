@@ -25,7 +25,8 @@ MAX_NAME_LENGTH = 60  # characters
 MAX_TEXT_LENGTH = 10_000
 MAX_FILE_BYTES = 5_000_000
 MAX_SNIPPETS = 2_000  # in a file
-_USE = re.compile(r"\{\{|\}\}|\{([^{}:|]+:[^{}:|]+)\}")
+_IN_PROMPT = re.compile(r"(?<!\{)(\{+)([^{}:|]+:[^{}:|]+)(\}+)")
+_IN_TEMPLATE = re.compile(r"\{\{|\}\}|\{([^{}:|]+:[^{}:|]+)\}")
 
 
 class AsyncSnippets:
@@ -85,16 +86,28 @@ class AsyncSnippets:
 
     @on_package_loop
     async def fill(self, prompt: str) -> str:
-        """Replace each ``{style:noir}`` in a prompt or template by the snippet's text.
+        """Replace each ``{style:noir}`` in a prompt by the snippet's text.
 
-        Other braces are left unchanged. A snippet cannot contain another one.
+        ``{{style:noir}}`` becomes ``{style:noir}``; other braces are left unchanged. A snippet
+        cannot contain another one.
 
         Raises
         ------
         InvalidInputError
             If there is no snippet of that name.
         """
-        return fill(prompt, await self.all()) if names_in(prompt) else prompt
+        return fill(prompt, await self.all() if names_in(prompt) else {})
+
+    @on_package_loop
+    async def fill_template(self, template: str) -> str:
+        """Replace each ``{style:noir}`` in a template of `images.matrix`, and nothing else.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no snippet of that name.
+        """
+        return fill_template(template, await self.all()) if names_in(template) else template
 
     @on_package_loop
     async def export(self, path: str | os.PathLike[str]) -> None:
@@ -140,32 +153,69 @@ class Snippets(Blocking[AsyncSnippets]):
     save = blocking(AsyncSnippets.save)
     remove = blocking(AsyncSnippets.remove)
     fill = blocking(AsyncSnippets.fill)
+    fill_template = blocking(AsyncSnippets.fill_template)
     export = blocking(AsyncSnippets.export)
     load = blocking(AsyncSnippets.load)
 
 
 def names_in(prompt: str) -> list[str]:
-    """Return the names of the snippets that a prompt uses, each once."""
-    found = (_normalized(match.group(1) or "") for match in _USE.finditer(prompt))
-    return list(dict.fromkeys(name for name in found if _is_name(name)))
+    """Return the names of the snippets that a prompt or template uses, each once."""
+    found = (_normalized(match.group(1) or "") for match in _IN_TEMPLATE.finditer(prompt))
+    return list(dict.fromkeys(name for name in found if is_snippet_name(name)))
 
 
 def fill(prompt: str, snippets: Mapping[str, str]) -> str:
     """Replace the snippets of a prompt; see `AsyncSnippets.fill`."""
 
     def text(match: re.Match[str]) -> str:
-        name = _normalized(match.group(1) or "")
-        if not _is_name(name):
+        braces = len(match.group(1)), len(match.group(3))
+        if not is_snippet_name(match.group(2)):
             return match.group()
-        if name not in snippets:
-            raise InvalidInputError(
-                "prompt",
-                f"There is no snippet {{{name}}}.",
-                suggestions.did_you_mean(name, snippets) or "Save it first, or remove it.",
-            )
-        return snippets[name]
+        if braces == (1, 1):
+            return text_of(match.group(2), snippets)
+        return match.group()[1:-1] if min(braces) > 1 else match.group()
 
-    return _USE.sub(text, prompt)
+    return _IN_PROMPT.sub(text, prompt)
+
+
+def fill_template(template: str, snippets: Mapping[str, str]) -> str:
+    """Replace the snippets of a template; see `AsyncSnippets.fill_template`."""
+
+    def text(match: re.Match[str]) -> str:
+        name = match.group(1) or ""
+        return text_of(name, snippets) if is_snippet_name(name) else match.group()
+
+    return _IN_TEMPLATE.sub(text, template)
+
+
+def literal(prompt: str) -> str:
+    """Return what `fill` turns into a given prompt."""
+
+    def doubled(match: re.Match[str]) -> str:
+        one_side = (len(match.group(1)) == 1) != (len(match.group(3)) == 1)
+        is_name = is_snippet_name(match.group(2))
+        return f"{{{match.group()}}}" if is_name and not one_side else match.group()
+
+    return _IN_PROMPT.sub(doubled, prompt)
+
+
+def text_of(name: str, snippets: Mapping[str, str]) -> str:
+    """Return the text of a snippet.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none of that name.
+    """
+    clean = _normalized(name)
+    if clean not in snippets:
+        raise InvalidInputError(
+            "prompt",
+            f"There is no snippet {{{clean}}}.",
+            suggestions.did_you_mean(clean, snippets)
+            or f"Save it first, or write {{{{{clean}}}}} to send {{{clean}}}.",
+        )
+    return snippets[clean]
 
 
 def check(name: Any, text: Any) -> tuple[str, str]:
@@ -176,7 +226,7 @@ def check(name: Any, text: Any) -> tuple[str, str]:
     InvalidInputError
     """
     clean = _normalized(name) if isinstance(name, str) else ""
-    if not _is_name(clean) or len(clean) > MAX_NAME_LENGTH:
+    if not is_snippet_name(clean) or len(clean) > MAX_NAME_LENGTH:
         raise InvalidInputError(
             "name",
             f"{str(name)[:40]!r} is not the name of a snippet.",
@@ -236,6 +286,7 @@ def _normalized(name: str) -> str:
     return ":".join(part.strip() for part in unicodedata.normalize("NFC", name).split(":"))
 
 
-def _is_name(name: str) -> bool:
-    parts = name.split(":")
-    return len(parts) == 2 and all(map(is_name, parts))  # noqa: PLR2004 - a kind and a name
+def is_snippet_name(text: str) -> bool:
+    """Return whether a text is a kind and a name, such as ``style:noir``."""
+    parts = _normalized(text).split(":")
+    return len(parts) == 2 and all(map(is_name, parts))  # noqa: PLR2004 - see above

@@ -22,7 +22,7 @@ import string
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
-from ..api.snippets import names_in
+from ..api import snippets
 from ..client import selection
 from ..client.wonda_client import AsyncWonda, Wonda
 from ..errors import InvalidInputError, WondaError
@@ -31,7 +31,7 @@ from ..models import parameters, reference_limits
 from ..utils import event_loop, noninteractive, suggestions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Future
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -155,8 +155,9 @@ def _generate(wonda: AsyncWonda, line: str, cell: str, namespace: Mapping[str, A
         )
     prompt = cell.strip()
     if options.pop(FORMAT, None) is not None:
-        prompt = fill_variables(prompt, namespace)
-    prompt = event_loop.run_blocking(wonda.snippets.fill(prompt))
+        prompt = fill_variables(prompt, namespace, event_loop.run_blocking(wonda.snippets.all()))
+    else:
+        prompt = event_loop.run_blocking(wonda.snippets.fill(prompt))
     model = _model(models, options.pop("model", None))
     fields = parameters.form_fields(model.params)
     params = {}
@@ -175,7 +176,30 @@ def _generate(wonda: AsyncWonda, line: str, cell: str, namespace: Mapping[str, A
 
 
 class _Variables(string.Formatter):
-    """Fills in the variables of a notebook."""
+    """Fills in the variables of a notebook, and snippets.
+
+    Parameters
+    ----------
+    namespace : dict
+    snippets : dict
+    """
+
+    def __init__(self, namespace: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        self._namespace = namespace
+        self._snippets = texts
+
+    def parse(self, format_string: Any) -> Iterator[Any]:
+        """Yield each part of a prompt, with the texts of snippets as literal parts.
+
+        `str.format` would read ``{style:noir}`` as a variable with a format.
+        """
+        for text, name, spec, conversion in super().parse(format_string):
+            use = f"{name}:{spec}"
+            is_variable = not name or conversion or name.strip() in self._namespace
+            if is_variable or not snippets.is_snippet_name(use):
+                yield text, name, spec, conversion
+            else:
+                yield text + snippets.text_of(use, self._snippets), None, None, None
 
     def get_value(self, key: int | str, _args: Any, kwargs: Mapping[str, Any]) -> Any:
         """Return a variable.
@@ -198,27 +222,24 @@ class _Variables(string.Formatter):
         return kwargs[name]
 
 
-#: A snippet, ``{style:noir}``, which Python would read as a variable with a format.
-_SNIPPET = re.compile(r"(?<!\{)\{([^{}:|]+):([^{}:|]+)\}(?!\})")
+def fill_variables(prompt: str, namespace: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+    """Replace ``{name}`` by the notebook's variable, as `str.format` does, and snippets.
 
-
-def fill_variables(prompt: str, namespace: Mapping[str, Any]) -> str:
-    """Replace ``{name}`` by the notebook's variable, as `str.format` does.
-
-    Snippets whose kind is no variable are left as they are.
+    Parameters
+    ----------
+    prompt : str
+    namespace : dict
+        The variables. ``{name:format}`` with one of them is no snippet.
+    texts : dict
+        The snippets' texts by name.
 
     Raises
     ------
     InvalidInputError
-        If there is no such variable, or a brace is unmatched.
+        If there is no such variable or snippet, or a brace is unmatched.
     """
-
-    def keep(match: re.Match[str]) -> str:
-        is_snippet = names_in(match.group()) and match.group(1).strip() not in namespace
-        return f"{{{match.group()}}}" if is_snippet else match.group()
-
     try:
-        return _Variables().vformat(_SNIPPET.sub(keep, prompt), (), namespace)
+        return _Variables(namespace, texts).vformat(prompt, (), namespace)
     except InvalidInputError:
         raise
     except Exception as error:  # noqa: BLE001 - the values' own code formats them

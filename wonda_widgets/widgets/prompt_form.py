@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import traitlets
 
+from ..api import snippets
 from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
 from ..journal import budgets
 from ..models import parameters, prompt_requirement, reference_limits, require_image
@@ -174,7 +175,7 @@ class PromptForm(SavedFile, SnippetMenu, ReferencesPanel):
     def fill(self, image: GeneratedImage) -> None:
         """Copy an image's prompt, model and parameters into the form; return immediately."""
         with self.hold_sync():
-            self.prompt = image.prompt
+            self.prompt = snippets.literal(image.prompt)
             if image.model:
                 self.kind = "video" if image.media.is_video else "image"
                 self.model = image.model
@@ -194,7 +195,7 @@ class PromptForm(SavedFile, SnippetMenu, ReferencesPanel):
         choice = self._choices.get(found) if found else None
         params, refused = saved_file.split_params(choice and choice.model, settings.params)
         with self.hold_sync():
-            self.prompt = settings.prompt
+            self.prompt = snippets.literal(settings.prompt)
             if found and choice:
                 self.kind, self.model = found
                 self.params = choice.fitting(params)

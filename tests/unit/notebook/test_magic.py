@@ -214,12 +214,27 @@ def test_completion_does_not_wait_for_a_slow_service(monkeypatch, settled):
         ("A {subject}, {{soft}}", "A red sail, {soft}"),
         ("{lights[1]} at {size:.1f} m", "noon at 2.5 m"),
         ("no variables", "no variables"),
-        ("A { subject }, {style:noir}, {{a:b}}", "A red sail, {style:noir}, {a:b}"),
+        ("A { subject }, { style : noir }, {{a:b}}", "A red sail, hard {light}, {a:b}"),
+        ("{size:noir}, {size:03.0f}", "2.5 noir, 002"),
+        ("{braces}", "{style:noir}"),  # what a variable has is not read again
     ],
 )
 def test_variables_are_filled_in_with_the_option(prompt, filled):
-    namespace = {"subject": "red sail", "lights": ["dusk", "noon"], "size": 2.5}
-    assert magic.fill_variables(prompt, namespace) == filled
+    namespace = {
+        "subject": "red sail",
+        "lights": ["dusk", "noon"],
+        "size": Size(2.5),
+        "braces": "{style:noir}",
+    }
+    texts = {"style:noir": "hard {light}", "size:noir": "never"}
+    assert magic.fill_variables(prompt, namespace, texts) == filled
+
+
+class Size(float):
+    """A number with a format of its own."""
+
+    def __format__(self, spec):
+        return "2.5 noir" if spec == "noir" else super().__format__(spec)
 
 
 @pytest.mark.parametrize(
@@ -234,12 +249,14 @@ def test_variables_are_filled_in_with_the_option(prompt, filled):
         ("A {subject[5]}", "cannot be filled in"),
         ("A {subject:%%}", "cannot be filled in"),
         ("A {map[key]}", "cannot be filled in"),
+        ("A {style:nior}", "no snippet {style:nior}. Did you mean 'style:noir'"),
         ("A {odd}", "cannot be filled in: no text"),
     ],
 )
 def test_odd_variables_are_explained(prompt, said):
+    namespace = {"subject": "sea", "map": {}, "odd": Odd()}
     with pytest.raises(ww.InvalidInputError, match=said):
-        magic.fill_variables(prompt, {"subject": "sea", "map": {}, "odd": Odd()})
+        magic.fill_variables(prompt, namespace, {"style:noir": "hard shadows"})
 
 
 class Odd:

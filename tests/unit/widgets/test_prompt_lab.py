@@ -918,7 +918,7 @@ def test_button_resumes_the_last_run_unless_the_form_has_another_plan(lab, settl
     settled(lambda: lab.matrix is not None and lab.matrix.state == "running")
     send(lab.gallery, "stop")
     settled(lambda: lab.matrix.state == "stopped" and lab.form.plan.get("action") == "resume")
-    assert not lab.gallery.progress["offers_resume"]
+    settled(lambda: not lab.gallery.progress["offers_resume"])
     before, lab.form.templates = lab.form.templates, only("Another {subject}, {light}")
     settled(lambda: lab.form.plan.get("action") == "run")
     settled(lambda: lab.gallery.progress["offers_resume"])

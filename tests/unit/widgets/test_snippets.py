@@ -6,6 +6,7 @@ import pytest
 from conftest import KEY, only, send
 
 import wonda_widgets as ww
+from wonda_widgets.api import snippets
 
 NOIR = "high contrast, hard shadows"
 
@@ -19,8 +20,10 @@ def wonda(quick_polls, tmp_path):  # noqa: ARG001
 
 class TestCode:
     def test_prompt_is_filled(self, wonda):
-        assert wonda.snippets.fill("A {subject}, {style:noir}, {{style:noir}}") == (
-            f"A {{subject}}, {NOIR}, {{{{style:noir}}}}"
+        text = "A {subject}, {style:noir}, {{style:noir}}, {{b}}"
+        assert wonda.snippets.fill(text) == f"A {{subject}}, {NOIR}, {{style:noir}}, {{{{b}}}}"
+        assert wonda.snippets.fill_template(text) == (
+            f"A {{subject}}, {NOIR}, {{{{style:noir}}}}, {{{{b}}}}"
         )
         assert wonda.snippets.all() == {"style:noir": NOIR}
 
@@ -93,6 +96,35 @@ class TestCode:
         with ww.Wonda(KEY, base_url="http://127.0.0.1:9", journal=tmp_path / "own.db") as wonda:
             wonda.snippets.save("secret:key", f"my {KEY}")
             assert KEY not in wonda.snippets.all()["secret:key"]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "{a:b}",
+        "{{a:b}}",
+        "{{{a:b}}",
+        "{{a:b}",
+        "{a:b}}",
+        '{"a": 1, "b:c": {}}',
+        "{{x}} {",
+        "{a:1 2}",
+    ],
+)
+def test_any_prompt_can_be_sent(prompt):
+    assert snippets.fill(snippets.literal(prompt), {"a:b": "never"}) == prompt
+
+
+def test_prompt_of_an_image_is_sent_again_as_it_was(panel, settled, wonda):
+    job = wonda.images.generate(model="z-image", prompt="A label {style:noir}")
+    job.wait()
+    form = panel(ww.PromptForm)
+    settled(lambda: form.state == "ready")
+    form.fill(wonda.history.of(job))
+    settled(lambda: form.prompt == "A label {{style:noir}}")
+    form.submit()
+    settled(lambda: form.job is not None and form.job.done)
+    assert [image.prompt for image in wonda.history.search()] == ["A label {style:noir}"] * 2
 
 
 def test_form_sends_the_text_of_its_snippets(panel, settled, wonda):

@@ -181,15 +181,59 @@ def _variant_count(factors: Factors, row: TableRow) -> int:
     )
 
 
-def count_product(factors: Factors) -> int:
-    """Return the number of combinations of `product`."""
-    return sum(block.size for block in _blocks(factors))
+class Product:
+    """Each value with each other one.
 
+    Parameters
+    ----------
+    factors : Factors
+    """
 
-def product(factors: Factors) -> Iterator[Combination]:
-    """Yield each value with each other one."""
-    for block in _blocks(factors):
-        yield from map(block.combination, range(block.size))
+    def __init__(self, factors: Factors) -> None:
+        self.factors = factors
+        self._blocks = _blocks(factors)
+        self._ends = list(itertools.accumulate(block.size for block in self._blocks))
+
+    @property
+    def size(self) -> int:
+        """The number of combinations."""
+        return self._ends[-1] if self._ends else 0
+
+    def __iter__(self) -> Iterator[Combination]:
+        for block in self._blocks:
+            yield from map(block.combination, range(block.size))
+
+    def _at(self, place: int) -> Combination:
+        which = bisect.bisect_right(self._ends, place)
+        start = self._ends[which - 1] if which else 0
+        return self._blocks[which].combination(place - start)
+
+    def sample(self, seed: int) -> Iterator[tuple[int, Combination]]:
+        """Yield combinations in a random order, with their places in the product.
+
+        The same seed results in the same order, in every version of Python.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are too many combinations.
+        """
+        if self.size > MAX_SAMPLED:  # `random` could not reach each one
+            raise InvalidInputError(
+                "count",
+                f"There are more than {MAX_SAMPLED:,} combinations.",
+                "Use fewer lists of values.",
+            )
+        numbers = random.Random(seed)  # noqa: S311 - not for security
+        drawn: set[int] = set()
+        for _ in range(MAX_DRAWS):
+            if len(drawn) == self.size:
+                return
+            # `random()` is the only method with a guaranteed sequence.
+            place = min(int(numbers.random() * self.size), self.size - 1)
+            if place not in drawn:
+                drawn.add(place)
+                yield place, self._at(place)
 
 
 def pairs(factors: Factors) -> Iterator[Combination]:
@@ -233,41 +277,6 @@ def pairs(factors: Factors) -> Iterator[Combination]:
             for choice in itertools.product(*in_place.values()):
                 chosen = fixed | dict(zip(in_place, choice, strict=True))
                 yield factors.combination(template, chosen, row, (model, sent))
-
-
-def sample(factors: Factors, seed: int) -> Iterator[tuple[int, Combination]]:
-    """Yield combinations of the product in a random order, with their places in the product.
-
-    The same seed results in the same order, in every version of Python.
-
-    Raises
-    ------
-    InvalidInputError
-        If there are too many combinations.
-    """
-    blocks = _blocks(factors)
-    # Of more, `random` could not reach each one.
-    ends = list(itertools.accumulate(block.size for block in blocks))
-    total = ends[-1] if ends else 0
-    if total > MAX_SAMPLED:
-        raise InvalidInputError(
-            "count",
-            f"There are more than {MAX_SAMPLED:,} combinations.",
-            "Use fewer lists of values.",
-        )
-    numbers = random.Random(seed)  # noqa: S311 - not for security
-    drawn: set[int] = set()
-    for _ in range(MAX_DRAWS):
-        if len(drawn) == total:
-            return
-        # `random()` is the only method with a guaranteed sequence.
-        place = min(int(numbers.random() * total), total - 1)
-        if place in drawn:
-            continue
-        drawn.add(place)
-        which = bisect.bisect_right(ends, place)
-        start = ends[which - 1] if which else 0
-        yield place, blocks[which].combination(place - start)
 
 
 def _blocks(factors: Factors) -> list[_Block]:

@@ -184,6 +184,10 @@ def check_models(
 ) -> list[str]:
     """Return the models of the cells whose row of the table names none."""
     if table and all(row.get(MODEL) for row in table):
+        if len(as_list("models", "The model", models)) > 1:
+            raise InvalidInputError(
+                "models", "Each row of the table names its own model.", "Choose only one model."
+            )
         return []
     chosen = [
         str(model) for model in check_list("models", "The model", models, may_repeat=may_repeat)
@@ -206,10 +210,17 @@ def check_params(
     Raises
     ------
     InvalidInputError
-        If no model accepts a parameter, or a model does not accept a value.
+        If no model accepts a parameter, a model does not accept a value, or the table has the
+        parameter in each row.
     """
     models = [offered[key] for key in factors.used_models]
-    for name in factors.params:
+    for name, values in factors.params.items():
+        if len(values) > 1 and all(name in row.params for row in factors.rows):
+            raise InvalidInputError(
+                f"params.{name}",
+                f"{name} has several values and is a column of the table.",
+                "Remove one.",
+            )
         if not any(accepts(model, name) for model in models):
             raise InvalidInputError(
                 f"params.{name}",

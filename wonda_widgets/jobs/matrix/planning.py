@@ -19,7 +19,7 @@ from ...errors import InvalidInputError
 from ...models import reference_limits
 from ...utils import arguments
 from . import combining, plan_arguments, table_rows, tables, templates
-from .combining import Combination, Factors, TableRow
+from .combining import Combination, Factors, Product, TableRow
 from .plan_arguments import SEED, TAKE, TEMPLATE
 
 if TYPE_CHECKING:
@@ -220,27 +220,27 @@ def make_plan(
         "attachment_media_ids", "The list of references", attachments
     )
 
+    product = combining.Product(factors)
     cells: dict[Any, Cell] = {}
     duplicates = 0
-    for each in _combine(factors, combine, count, seed, takes):
+    for each in _combine(product, combine, count, seed, takes):
         model, sent = offered[each.model], (*references, *each.row.references)
         _check_references(sent, model, is_of_row=bool(each.row.references))
         for take in range(1, takes + 1):
-            own = _with_seed(each.params, model, take) if takes > 1 else each.params
-            is_seeded = own is not each.params
+            own_seed = _seed_of(each.params, model, take) if takes > 1 else {}
             cell = Cell(
                 index=len(cells),
                 prompt=each.prompt,
                 model=each.model,
-                params=own,
+                params=each.params | own_seed,
                 values=_facts(each, take, has_template=len(texts) > 1, has_take=takes > 1),
                 take=take,
                 references=sent,
             )
             # Cells with the same request are merged, so that no image is charged twice. Takes have
             # the same request only if they have no seeds.
-            key = _request_key(cell), 1 if is_seeded else take
-            duplicates += (take == 1 or is_seeded) and key in cells
+            key = _request_key(cell), 1 if own_seed else take
+            duplicates += (take == 1 or bool(own_seed)) and key in cells
             cells.setdefault(key, cell)
     unnamed = texts.get("", "")
     return Plan(
@@ -259,7 +259,7 @@ def make_plan(
             seed=seed,
             table=rows,
         ),
-        total=combining.count_product(factors),
+        total=product.size,
         notes=[
             *plan_arguments.notes_on_params(factors.params, used),
             *_duplicates_note(duplicates),
@@ -268,7 +268,7 @@ def make_plan(
 
 
 def _combine(
-    factors: Factors, combine: str, count: int | None, seed: int, takes: int
+    product: Product, combine: str, count: int | None, seed: int, takes: int
 ) -> list[Combination]:
     """Return the combinations in the order of the plan.
 
@@ -278,27 +278,26 @@ def _combine(
         If there are too many, or fewer than a sample needs.
     """
     if count is not None:
-        return _sample(factors, count, seed, takes)
+        return _sample(product, count, seed, takes)
     if combine == "zip":
-        found = list(combining.pairs(factors))
+        found = list(combining.pairs(product.factors))
         plan_arguments.check_size(len(found) * takes)
         return found
-    plan_arguments.check_size(combining.count_product(factors) * takes)
-    return list(combining.product(factors))
+    plan_arguments.check_size(product.size * takes)
+    return list(product)
 
 
-def _sample(factors: Factors, count: int, seed: int, takes: int) -> list[Combination]:
-    total = combining.count_product(factors)
+def _sample(product: Product, count: int, seed: int, takes: int) -> list[Combination]:
     drawn: dict[Any, tuple[int, Combination]] = {}
-    if count <= total:
+    if count <= product.size:
         plan_arguments.check_size(count * takes, is_sample=True)
-        for place, each in combining.sample(factors, seed):
+        for place, each in product.sample(seed):
             key = (each.prompt, each.model, msgspec.json.encode(each.params), each.row.references)
             drawn.setdefault(key, (place, each))
             if len(drawn) == count:
                 break
     if len(drawn) < count:
-        available = f"{total:,}" if count > total else f"{len(drawn):,} different"
+        available = f"{product.size:,}" if count > product.size else f"{len(drawn):,} different"
         raise InvalidInputError(
             "count",
             f"A sample of {count:,} is larger than the {available} combinations.",
@@ -321,20 +320,20 @@ def _request_key(cell: Cell) -> Any:
     return cell.prompt, cell.model, params, cell.references
 
 
-def _with_seed(params: dict[str, Any], model: GenerationModel, take: int) -> dict[str, Any]:
-    """Give each take its own seed if the model lists a parameter of that name.
+def _seed_of(params: dict[str, Any], model: GenerationModel, take: int) -> dict[str, int]:
+    """Return the seed of a take as a parameter; none if the model lists no such parameter.
 
     Raises
     ------
     InvalidInputError
-        If the model does not accept the seed of the take.
+        If the model does not accept it.
     """
     properties = model.params.get("properties")
     first = params.get(SEED, 1)
     if isinstance(first, float) and first.is_integer():
         first = int(first)
     if not (isinstance(properties, dict) and SEED in properties and plan_arguments.is_whole(first)):
-        return params
+        return {}
     own = first + take - 1
     rules = properties[SEED] if isinstance(properties[SEED], dict) else {}
     highest = rules.get("maximum")
@@ -344,7 +343,7 @@ def _with_seed(params: dict[str, Any], model: GenerationModel, take: int) -> dic
             f"Take {take} would have the seed {own}, and {model.name} accepts up to {highest:g}.",
             "Start with a lower seed.",
         )
-    return {**params, SEED: own}
+    return {SEED: own}
 
 
 def _check_references(sent: tuple[str, ...], model: GenerationModel, *, is_of_row: bool) -> None:

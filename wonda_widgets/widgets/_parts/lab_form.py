@@ -358,7 +358,7 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
         InvalidInputError
             If a template is invalid.
         """
-        fill = self._client.snippets.fill
+        fill = self._client.snippets.fill_template
         texts = [await fill(each.get("text", "")) for each in self.templates]
         self.placeholders = templates.all_placeholders(texts)
 

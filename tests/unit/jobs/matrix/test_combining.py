@@ -314,16 +314,15 @@ class TestTables:
     def test_several_values_beside_a_full_column_are_refused(self):
         rows = [{**row, "resolution": "2K", "model": MODEL} for row in ROWS]
         with pytest.raises(ww.InvalidInputError, match="resolution has several values") as caught:
-            plan("A {subject}", params={"resolution": ["1K", "4K"]}, table=rows)
+            plan("A {subject}, {light}", params={"resolution": ["1K", "4K"]}, table=rows)
         assert caught.value.field == "params.resolution"
         with pytest.raises(ww.InvalidInputError, match="names its own model") as caught:
-            plan("A {subject}", models=[MODEL, "z-image"], table=rows)
+            plan("A {subject}, {light}", models=[MODEL, "z-image"], table=rows)
         assert caught.value.field == "models"
-        made = plan("A {subject}", params={"resolution": "1K"}, table=rows)
+        made = plan("A {subject}, {light}", params={"resolution": "1K"}, table=rows)
         assert {cell.params["resolution"] for cell in made.cells} == {"2K"}
-        rows[1].pop("resolution")
         rows[1]["resolution"] = None
-        made = plan("A {subject}", params={"resolution": ["1K", "4K"]}, table=rows)
+        made = plan("A {subject}, {light}", params={"resolution": ["1K", "4K"]}, table=rows)
         assert [cell.params["resolution"] for cell in made.cells] == ["2K", "1K", "4K"]
 
     def test_column_and_values_of_one_placeholder_are_refused(self):

@@ -164,7 +164,7 @@ class AsyncMedia:
     ) -> bytes | Path:
         """Download the original without sending the key.
 
-        If its address has expired, a new one is requested from the service.
+        If its address is unknown or has expired, it is requested from the service.
 
         Parameters
         ----------
@@ -231,14 +231,15 @@ class AsyncMedia:
             await event_loop.to_thread(stack.close)
 
     async def _with_fresh_address(self, media: Media, download: Callable[[str], Awaitable[T]]) -> T:
-        """Download from the media's address; if it has expired, from a new one."""
-        if not media.url:
+        """Download from the media's address; if it is unknown or has expired, from a new one."""
+        address = media.url or await self._current_address(media.media_id)
+        if not address:
             raise UnsafeMediaError("This media has no download address.")
         try:
-            return await download(media.url)
+            return await download(address)
         except (NotFoundError, GoneError, PermissionDeniedError) as expired:
             fresh = await self._current_address(media.media_id)
-            if fresh in {None, media.url}:
+            if fresh in {None, address}:
                 raise
             expired.__traceback__ = None
         return await download(str(fresh))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CACHE_SECONDS = 600.0
+SEED = "seed"  # does not change the price
 PRICE_FIELDS = ("estimated_cost_microdollars", "estimated_credits")
 
 
@@ -64,7 +65,11 @@ class AsyncPricing:
 
     @on_package_loop
     async def cached_estimate(self, *, model: str, params: Mapping[str, Any]) -> Estimate | None:
-        """Give the price of one image, cached for ten minutes; None if it is not known."""
+        """Give the price of one image, cached for ten minutes; None if it is not known.
+
+        All seeds have the same price, so that many takes need only one request.
+        """
+        params = {name: value for name, value in params.items() if name != SEED}
         key = msgspec.json.encode((model, sorted(params.items(), key=lambda item: item[0])))
         entry = self._cache.get(key)
         if entry is None or entry[1].cancelled() or monotonic() - entry[0] > CACHE_SECONDS:

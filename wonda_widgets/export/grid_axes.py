@@ -65,7 +65,10 @@ def choose_axes(
     InvalidInputError
         If no image has a fact of that name, or both axes have the same.
     """
-    chosen = {"rows": _find("rows", rows, known), "columns": _find("columns", columns, known)}
+    chosen = {
+        "rows": find_fact("rows", rows, known),
+        "columns": find_fact("columns", columns, known),
+    }
     differing = [name for name in varying if name not in chosen.values()]
     side_by_side = [name for name in (TEMPLATE, MODEL) if name in differing]
     others = [name for name in differing if name not in {*side_by_side, TAKE}]
@@ -88,8 +91,14 @@ def choose_axes(
     return row_fact, column_fact
 
 
-def _find(axis: str, name: str | None, known: Sequence[str]) -> str | None:
-    """Return the full name of a fact; None and an empty name are returned unchanged."""
+def find_fact(axis: str, name: str | None, known: Sequence[str]) -> str | None:
+    """Return the full name of a fact; None and an empty name are returned unchanged.
+
+    Raises
+    ------
+    InvalidInputError
+        If no image has a fact of that name; `field` is the axis.
+    """
     if not name:
         return name
     found = facts.resolve(name, known) if isinstance(name, str) else ""

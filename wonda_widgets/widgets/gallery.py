@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import traitlets
 
 from ..errors import InvalidInputError, WondaError
+from ..export import grid_axes
 from ..http.responses import replace_lone_surrogates
 from ..jobs.matrix.cells import total_price
 from ..jobs.matrix.matrix import Matrix
@@ -22,7 +23,7 @@ from ..models import facts
 from ..utils import event_loop
 from ._shared import error_alerts, formatting, gallery_items, large_image
 from ._shared.frontend import view
-from ._shared.image_grid import ImageGrid
+from ._shared.image_grid import NO_AXIS, ImageGrid
 from ._shared.permissions import Permission, open_to_all, requires
 from ._shared.zip_download import ZipDownload
 
@@ -143,6 +144,13 @@ class Gallery(ZipDownload, ImageGrid):
         self._steers_matrix = True
         self._matrix_number = 0  # makes the keys of each matrix's cells unique
         self._actions: dict[str, _Action] = {}
+        if rows and rows == columns:
+            raise InvalidInputError(
+                "columns",
+                f"Rows and columns are both “{rows}”.",
+                "Choose another fact for one of them.",
+            )
+        self._chosen_axes = {"rows": rows, "columns": columns}
         source = (
             images
             if images is None or isinstance(images, Matrix)
@@ -186,6 +194,7 @@ class Gallery(ZipDownload, ImageGrid):
             for each in given
         ]
         self._set_items([gallery_items.from_image(image) for image in images])
+        self._check_axes()
         await self._refresh_marks()  # they may have changed since the images were read
 
     # ------------------------------------------------------------ a matrix
@@ -213,6 +222,19 @@ class Gallery(ZipDownload, ImageGrid):
         kept = [item for item in self._items if item.image is not None] if beside else []
         gallery_items.continue_takes(kept, cells)
         self._set_items([*kept, *cells])
+        self._catch_errors(self._check_axes)
+
+    def _check_axes(self) -> None:
+        """Check that the images have the facts that were chosen for the axes of the grid.
+
+        Raises
+        ------
+        InvalidInputError
+        """
+        known = list(dict.fromkeys(name for item in self._items for name in item.facts))
+        for axis, name in self._chosen_axes.items():
+            if known and name != NO_AXIS:
+                grid_axes.find_fact(axis, name, known)
 
     def set_steering(self, steers: bool) -> None:  # noqa: FBT001 - the only argument
         """Set whether to offer `Resume` and `Retry failed`, or leave them to another panel."""

@@ -1,6 +1,7 @@
 """Price estimates: values that cannot be prices are ignored."""
 
 import asyncio
+import json
 
 import httpx
 import pytest
@@ -25,8 +26,8 @@ def client_quoting():
         client.close()
 
 
-def cached_estimate(wonda):
-    return event_loop.run_blocking(wonda._async.pricing.cached_estimate(model="m", params={}))
+def cached_estimate(wonda, **params):
+    return event_loop.run_blocking(wonda._async.pricing.cached_estimate(model="m", params=params))
 
 
 def test_negative_estimate_is_ignored(client_quoting):
@@ -42,6 +43,19 @@ def test_estimate_keeps_a_valid_price_beside_an_invalid_one(client_quoting):
     )
     assert (estimate.usd, estimate.estimated_credits) == (0.02, None)
     assert cached_estimate(client_quoting(estimatedCostMicrodollars=0)).usd == 0
+
+
+def test_many_seeds_need_one_request():
+    bodies = []
+
+    def answer(request):
+        bodies.append(json.loads(request.content))
+        return httpx.Response(200, json={"estimatedCostMicrodollars": 20_000})
+
+    with ww.Wonda(KEY, transport=httpx.MockTransport(answer)) as wonda:
+        for seed in range(20):
+            assert cached_estimate(wonda, size="2K", seed=seed).usd == 0.02
+    assert bodies == [{"model": "m", "params": {"size": "2K"}}]
 
 
 def test_canceled_caller_does_not_cause_a_second_price_request():

@@ -348,6 +348,20 @@ def test_windows_of_a_grid_are_sent_and_kept_up_to_date(panel, settled, made):
     assert firsts == {1, down + 1}
 
 
+def test_unknown_axis_of_a_gallery_is_explained(panel, settled, made):
+    gallery = panel(ww.Gallery, made.images, rows="sujbect", columns="light")
+    settled(lambda: gallery.error)
+    assert "No image has a “sujbect”. Did you mean 'subject'" in " ".join(
+        gallery.error[name] for name in ("title", "text")
+    )
+    settled(lambda: gallery.grid)
+    with pytest.raises(ww.InvalidInputError, match="both “light”"):
+        ww.Gallery(made.images, rows="light", columns="light")
+    none = panel(ww.Gallery, made.images, rows="-", columns="light")
+    settled(lambda: none.grid)
+    assert not none.error
+
+
 def test_grid_is_exported_with_its_axes(panel, settled, made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     gallery = panel(ww.Gallery, made.images, rows="light", columns="subject")

@@ -377,8 +377,41 @@ test("templates are added, named and removed, and what is typed is sent with a r
   await settled();
   assert.deepEqual(model.state.templates, [{ name: "short", text: "{x}, 35mm" }]);
   assert.equal(areas()[0]?.value, "{x}, 35mm");
-  assert.equal(document.activeElement, button(element, "Add template"));
+  const focused = () => document.activeElement?.textContent;
+  assert.equal(focused(), "Undo");
   assert.equal(button(element, "Run 1").getAttribute("aria-disabled"), "false");
+  button(element, "Undo").click();
+  await settled();
+  assert.deepEqual(
+    areas().map(({ value }) => value),
+    ["A {x}", "{x}, 35mm"],
+  );
+  assert.equal(focused(), "Add template");
+  remove();
+});
+
+test("a number out of its range is explained, kept and not run", async () => {
+  const model = new FakeModel(structuredClone(LAB));
+  const { element, remove } = await show(kindOf(LabForm), model);
+  const takes = [...element.querySelectorAll("input")].find(
+    (input) => input.labels?.[0]?.textContent === "Takes of each",
+  ) as HTMLInputElement;
+  const run = () => button(element, "Run 1").getAttribute("aria-disabled");
+  for (const wrong of ["0", "101", "2.5", ""]) {
+    await type(takes, wrong);
+    takes.dispatchEvent(new Event("change", { bubbles: true }));
+    await settled();
+    assert.equal(takes.value, wrong);
+    assert.match(element.textContent ?? "", /Enter a whole number from 1 to 100\./);
+    assert.match(element.textContent ?? "", /First correct: Takes of each\./);
+    assert.equal(run(), "true");
+    assert.equal(model.state.takes, 1);
+  }
+  await type(takes, "3");
+  takes.dispatchEvent(new Event("change", { bubbles: true }));
+  await settled();
+  assert.equal(model.state.takes, 3);
+  assert.equal(run(), "false");
   remove();
 });
 

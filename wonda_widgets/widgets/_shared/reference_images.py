@@ -167,7 +167,7 @@ class ReferencesPanel(Panel):
             self._show_references()
         if known:
             return
-        if not reference.thumb and media.url:
+        if not reference.thumb:
             reference.task = self._start(self._fetch_thumbnail, reference, media)
 
     async def _fetch_thumbnail(self, reference: Reference, media: Media) -> None:

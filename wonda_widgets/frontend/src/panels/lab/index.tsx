@@ -67,7 +67,13 @@ export function LabForm() {
   const fields = mergeFields(chosen);
   const columns = panel.get("table").columns ?? [];
   const isSample = panel.get("combine") === "random";
-  const problem = useProblem(fields);
+  const numbers = {
+    takes,
+    max_concurrency: concurrency,
+    ...(isSample && { count: sampleSize, seed }),
+  };
+  const invalid = Object.entries(numbers).find(([, { error }]) => error)?.[0] ?? "";
+  const problem = useProblem(fields, invalid);
 
   const latest = useRef<Record<string, string[]>>({}); // the selected models, by kind
   const selectKind = (next: LabTraits["kind"]) => {
@@ -82,6 +88,7 @@ export function LabForm() {
     state === "ready" &&
     hasResults &&
     !plan.problem &&
+    !invalid &&
     !delivery.waiting &&
     !unsent.value.size;
   const submit = () => {
@@ -183,15 +190,17 @@ export function LabForm() {
             />
           )}
         </Field>
-        <Field label="Takes of each" error={problem.at("takes")}>
+        <Field label="Takes of each" error={takes.error || problem.at("takes")}>
           {(control) => <input {...control} {...takes.control} />}
         </Field>
       </div>
       <div class="wonda-pair wonda-always" hidden={!isSample}>
-        <Field label="Sample size" error={problem.at("count")}>
+        <Field label="Sample size" error={sampleSize.error || problem.at("count")}>
           {(control) => <input {...control} {...sampleSize.control} />}
         </Field>
-        <Field label="Seed">{(control) => <input {...control} {...seed.control} />}</Field>
+        <Field label="Seed" error={seed.error}>
+          {(control) => <input {...control} {...seed.control} />}
+        </Field>
       </div>
       <PlanTable hidden={!hasResults} />
       <div class="wonda-pair wonda-always">
@@ -206,7 +215,7 @@ export function LabForm() {
             />
           )}
         </Field>
-        <Field label="Parallel jobs">
+        <Field label="Parallel jobs" error={concurrency.error}>
           {(control) => <input {...control} {...concurrency.control} />}
         </Field>
       </div>
@@ -276,11 +285,17 @@ const LABELS: Record<string, string> = {
   combine: "Combine",
   count: "Sample size",
   takes: "Takes of each",
+  seed: "Seed",
   budget: "Budget per run",
+  max_concurrency: "Parallel jobs",
 };
 
-/** The plan's problem: at its field if there is one, else under the button. */
-function useProblem(fields: ParameterSpec[]) {
+/**
+ * The plan's problem: at its field if there is one, else under the button.
+ *
+ * `invalid` is the name of a field whose text the kernel does not have; empty for none.
+ */
+function useProblem(fields: ParameterSpec[], invalid: string) {
   const panel = usePanel<LabTraits>();
   const problem = panel.get("plan").problem;
   const names = [
@@ -305,7 +320,13 @@ function useProblem(fields: ParameterSpec[]) {
   return {
     place,
     at: (name: string) => (name === place && isAtField && !isEmpty ? text : ""),
-    summary: !problem || isEmpty ? "" : isAtField ? `First correct: ${labelOf(place)}.` : text,
+    summary: invalid
+      ? `First correct: ${labelOf(invalid)}.`
+      : !problem || isEmpty
+        ? ""
+        : isAtField
+          ? `First correct: ${labelOf(place)}.`
+          : text,
   };
 }
 

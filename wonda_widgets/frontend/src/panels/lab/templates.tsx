@@ -1,6 +1,6 @@
 // The prompt templates: one, or several with names.
 
-import { useComputed } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { usePanel } from "../../runtime/context";
 import { useDraftOf } from "../../runtime/draft";
@@ -29,8 +29,10 @@ export function Templates({ error, register, onUnsent }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const file = useSavedFile();
   const lastFocused = useRef<HTMLTextAreaElement>(null);
+  const undo = useRef<HTMLButtonElement>(null);
   const adder = useRef<HTMLButtonElement>(null);
   const focusLater = useFocusLater();
+  const removed = useSignal<{ template: Template; place: number } | null>(null); // for Undo
   const templates = panel.get("templates");
   const inputs = () => [...(box.current?.querySelectorAll("textarea") ?? [])];
   const change = (place: number, changes: Partial<Template>) =>
@@ -60,19 +62,39 @@ export function Templates({ error, register, onUnsent }: Props) {
             onChange={(changes) => change(place, changes)}
             onRemove={() => {
               // Not a text area: while it has the focus, its text does not follow the trait.
-              focusLater(() => adder.current);
+              focusLater(() => undo.current);
+              const { [place]: template } = panel.peek("templates");
+              if (template) removed.value = { template, place };
               panel.set({ templates: panel.peek("templates").filter((_, at) => at !== place) });
             }}
             template={template}
           />
         ))}
       </DropSavedFile>
+      <div class="wonda-file-note" role="status" hidden={!removed.value}>
+        <span>Template {letterOf(removed.value?.place ?? 0)} is removed.</span>
+        <Button
+          small
+          elementRef={undo}
+          onPress={() => {
+            if (!removed.value) return;
+            const { template, place } = removed.value;
+            removed.value = null;
+            focusLater(() => adder.current);
+            const restored = panel.peek("templates").toSpliced(place, 0, template);
+            panel.set({ templates: restored });
+          }}
+        >
+          Undo
+        </Button>
+      </div>
       <SavedFileNote file={file} />
       <div class="wonda-buttons">
         <Button
           small
           elementRef={adder}
           onPress={() => {
+            removed.value = null;
             focusLater(() => inputs().at(-1));
             // The copy is where most people start: they change some words.
             const { text = "" } = panel.peek("templates").at(-1) ?? {};

@@ -79,6 +79,17 @@ export function Review() {
       else vote(choices.find(({ key }) => key === keyOf(event))?.choice ?? "");
     },
   });
+  if (panel.get("state") === "unavailable")
+    return (
+      <>
+        <div class="wonda-review-head">
+          <h3>Review</h3>
+          <span class="wonda-gap" />
+          <CloseButton />
+        </div>
+        <AlertBox />
+      </>
+    );
   return (
     <>
       <div class="wonda-review-head">

@@ -98,10 +98,8 @@ export function AxisGrid(props: GridProps) {
     return own(moves, key)?.();
   };
   const count = () => layout.value.count;
-  const cardEvents = useCards({ store, active, focusRequest, open, grid, count, reveal, move });
+  const cardProps = useCards({ store, active, focusRequest, open, grid, count, reveal, move });
 
-  const selected = new Set(panel.get("selected_keys"));
-  store.follow();
   const [focusedRow, focusedColumn] = cellOf(layout.value, active.value);
   // Removing the cell that has the focus would lose the focus.
   const shownRows = indexes(rowRange, focusedRow);
@@ -126,21 +124,14 @@ export function AxisGrid(props: GridProps) {
       );
     return Array.from({ length: total }, (_, place) => {
       const index = first + place;
-      const item = store.items.get(index);
       const inCell = placeInCell(layout.value, place);
       return (
         <Card
           key={index}
-          index={index}
-          item={item}
-          thumb={item ? store.thumb(item.key) : ""}
-          problem={item ? store.problem(item.key) : ""}
-          isSelected={!!item && selected.has(item.key)}
-          isActive={index === active.value}
           left={label + at * column + inCell.left}
           top={inCell.top}
           hasText={false}
-          {...cardEvents}
+          {...cardProps(index)}
         />
       );
     });

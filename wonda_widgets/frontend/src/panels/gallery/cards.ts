@@ -37,7 +37,7 @@ interface Context extends Pick<GridProps, "store" | "active" | "focusRequest" | 
   move: (key: string, at: number) => number | undefined;
 }
 
-/** The events of the cards, and the keys of the one that has the focus. */
+/** Handle the keys of the cards; return a function that gives the properties of each one. */
 export function useCards({ store, active, focusRequest, open, grid, ...place }: Context) {
   const panel = usePanel<GalleryTraits>();
   const anchor = useRef(0); // at which a selection with Shift begins
@@ -84,7 +84,7 @@ export function useCards({ store, active, focusRequest, open, grid, ...place }: 
   const handlers = useRef({ focus, toggle, selectRange, open });
   handlers.current = { focus, toggle, selectRange, open };
   // The same functions for each rendering, so that unchanged cards are not rendered again.
-  const cardEvents = useMemo(
+  const events = useMemo(
     () => ({
       onClick(index: number, event: MouseEvent) {
         handlers.current.focus(index);
@@ -146,7 +146,20 @@ export function useCards({ store, active, focusRequest, open, grid, ...place }: 
     act,
     repeats: true,
   });
-  return cardEvents;
+  store.follow();
+  const selected = new Set(panel.get("selected_keys"));
+  return (index: number) => {
+    const item = store.items.get(index);
+    return {
+      index,
+      item,
+      thumb: item ? store.thumb(item.key) : "",
+      problem: item ? store.problem(item.key) : "",
+      isSelected: !!item && selected.has(item.key),
+      isActive: index === active.value,
+      ...events,
+    };
+  };
 }
 
 const isCard = (element: Element | null): boolean =>

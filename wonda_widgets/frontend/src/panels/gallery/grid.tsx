@@ -57,8 +57,6 @@ export function Grid({ store, viewId, active, focusRequest, hidden, shown, open 
   const last = seen.reduce((end, row) => Math.max(end, row.first + row.count), 0);
   useRequests(store, viewId, last > first ? [[first, last]] : []);
 
-  const selected = new Set(panel.get("selected_keys"));
-  store.follow();
   const reveal = (index: number) => {
     const row = layout.peek().rows[rowOfCard(layout.peek().rows, index)];
     const element = grid.current;
@@ -85,7 +83,7 @@ export function Grid({ store, viewId, active, focusRequest, hidden, shown, open 
     return own(moves, key);
   };
   const count = () => layout.value.count;
-  const cardEvents = useCards({ store, active, focusRequest, open, grid, count, reveal, move });
+  const cardProps = useCards({ store, active, focusRequest, open, grid, count, reveal, move });
 
   return (
     // biome-ignore lint/a11y/useSemanticElements: a table cannot be laid out in virtual rows
@@ -115,22 +113,7 @@ export function Grid({ store, viewId, active, focusRequest, hidden, shown, open 
             style={{ transform: `translateY(${row.top}px)`, height: `${row.height}px` }}
           >
             {isCardRow(row) ? (
-              indexesOf(row).map((at) => {
-                const item = store.items.get(at);
-                return (
-                  <Card
-                    key={at}
-                    index={at}
-                    item={item}
-                    thumb={item ? store.thumb(item.key) : ""}
-                    problem={item ? store.problem(item.key) : ""}
-                    isSelected={!!item && selected.has(item.key)}
-                    isActive={at === active.value}
-                    hasText
-                    {...cardEvents}
-                  />
-                );
-              })
+              indexesOf(row).map((at) => <Card key={at} hasText {...cardProps(at)} />)
             ) : (
               // biome-ignore lint/a11y/useSemanticElements: see above
               // biome-ignore lint/a11y/useFocusableInteractive: a heading does nothing

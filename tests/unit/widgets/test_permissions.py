@@ -84,9 +84,8 @@ MESSAGES = {
         "unchecked": GENERATE,
         "open_plan": GENERATE,
         "dismiss_plan": GENERATE,
-        "table_file": GENERATE,
-        "remove_table": GENERATE,
     },
+    "TableField": {"table_file": GENERATE, "remove_table": GENERATE},
     "MediaPreview": {"save": SAVE},
     "ImagePreview": {"edit": EDIT, "animate": GENERATE, "large": None, "download": None},
     "VideoPanel": {"play": None, "video_piece": None, "unplayable": None},
@@ -402,6 +401,7 @@ def test_refused_message_has_no_effect(session, dashboard, wonda, settled, tmp_p
         "PreflightPanel",
         "ReferencesPanel",
         "SavedFile",
+        "TableField",
     }
     bases |= {
         "MediaPreview",

@@ -426,6 +426,30 @@ test("a placeholder that is a column of the table has no field", async () => {
   remove();
 });
 
+test("rows are pasted, and kept until the kernel has read them", async () => {
+  const model = new FakeModel(structuredClone(LAB));
+  const { element, remove } = await show(kindOf(LabForm), model);
+  const rows = () => element.querySelector<HTMLTextAreaElement>(".wonda-rows");
+  button(element, "Paste rows…").click();
+  await settled();
+  await type(rows() as HTMLTextAreaElement, "x\ty\n1\t2");
+  await settled();
+  button(element, "Use these rows").click();
+  await settled();
+  assert.equal(model.sent.at(-1)?.type, "table_file");
+  model.confirm();
+  model.set("error", { title: "No.", text: "", field: "table" });
+  await settled();
+  assert.equal(rows()?.value, "x\ty\n1\t2");
+  assert.match(element.textContent ?? "", /No\./);
+  button(element, "Use these rows").click();
+  model.set("table", { name: "Pasted rows", columns: ["x", "y"], rows: [["1", "2"]], count: 1 });
+  await settled();
+  assert.equal(rows(), null);
+  assert.equal(document.activeElement?.textContent, "Paste rows…");
+  remove();
+});
+
 // ---------------------------------------------------------------- others
 
 test("a name cannot reverse the sentence around it", async () => {

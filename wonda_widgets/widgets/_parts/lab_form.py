@@ -25,6 +25,7 @@ from .._shared.reference_images import ReferencesPanel
 from .._shared.saved_file import SavedFile
 from .._shared.snippet_menu import SnippetMenu
 from ..prompt_form import KINDS, shown
+from .table_field import TableField, shown_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,8 +43,6 @@ PLAN_DELAY_SECONDS = 0.05  # without a change; the page also waits until the use
 DEFAULT_COUNT = 10  # of a random sample
 DEFAULT_MORE = 4  # takes of a result
 LARGEST_SEED = 2**31 - 1 - plan_arguments.MAX_TAKES  # so that each take can have the next one
-SHOWN_ROWS = 5  # of a table
-MAX_CELL_LENGTH = 80  # characters shown of a table's cell
 
 UNCHECKED_NOTE = "You chose to continue: earlier results may be generated and charged again."
 
@@ -57,7 +56,7 @@ FORM_TRAITS = (
 SEEN = ("action", "count", "usd", "run")
 
 
-class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
+class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
     """A form that plans images or videos from a prompt template and its values, and runs the plan.
 
     Parameters
@@ -93,9 +92,6 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
     values: Any = traitlets.Dict(traitlets.List(traitlets.Unicode())).tag(sync=True)
     available_models: Any = traitlets.List().tag(sync=True)
     """The service's models, each with its form fields."""
-    table: Any = traitlets.Dict().tag(sync=True)
-    """What the page shows of the table: ``name``, ``columns``, ``count`` of rows, and the first
-    ``rows``; empty without a table."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
     params: Any = traitlets.Dict(traitlets.List()).tag(sync=True)
     takes = traitlets.Int(1, min=1, max=plan_arguments.MAX_TAKES).tag(sync=True)
@@ -145,8 +141,9 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
         self._run_listeners: list[Callable[[Matrix], object]] = []
         self._offered: dict[tuple[str, str], GenerationModel] = {}  # by kind and key
         self._more_of: str | None = None  # the prompt of the result of which more are wanted
-        #: The table and the reference images before those of a result, for Undo.
-        self._before_more: tuple[tables.Table, list[Reference]] | None = None
+        #: The table, as it is and as it is shown, and the reference images before those of a
+        #: result, for Undo.
+        self._before_more: tuple[tables.Table, dict[str, Any], list[Reference]] | None = None
         self._table = tables.read_table(table)
         amount = check_amount(budget)
         plan_arguments.check_takes(takes)
@@ -157,7 +154,7 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
             wonda,
             kind=kind,
             templates=[{"name": name, "text": text} for name, text in texts.items()],
-            table=_shown_table("Table", self._table),
+            table=shown_table(self._table),
             values={
                 name: plan_arguments.as_list(f"values.{name}", f"{{{name}}}", choices)
                 for name, choices in (values or {}).items()
@@ -400,8 +397,8 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
             self.file_note = (
                 f"The selected result is filled in. Run generates {DEFAULT_MORE} more takes of it."
             )
-        self._before_more = self._table, list(self._references)
-        self._table, self.table = [], {}
+        self._before_more = self._table, self.table, list(self._references)
+        self._set_table([])
         self._references.clear()
         for media_id in image.references:
             self.add_reference(Media(media_id=media_id))
@@ -418,6 +415,13 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
         return self._more_of is not None and {cell.cell.prompt for cell in matrix.cells} == {
             self._more_of
         }
+
+    def _undo_fill(self) -> None:
+        self._more_of = None
+        if self._before_more is not None:
+            (self._table, self.table, references), self._before_more = self._before_more, None
+            self._references[:] = references
+            self._show_references()
 
     # ------------------------------------------------------------ a saved file
 
@@ -436,34 +440,6 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
                 self.kind, self.models = found[0], [found[1]]
                 self.params = {**self.params, **{key: [value] for key, value in params.items()}}
             self.file_note = saved_file.note(name, settings, model.name if model else "", refused)
-
-    # ------------------------------------------------------------ the table
-
-    @requires(Permission.GENERATE)
-    def _on_table_file(self, content: Mapping[str, Any]) -> None:
-        """Read a CSV file that was dropped; the former table is kept if it cannot be read."""
-        name = str(content.get("name") or "The file")[:MAX_CELL_LENGTH]
-        buffers = content.get("buffers") or [b""]
-        self._start(self._read_table, name, bytes(buffers[0]))
-
-    def _undo_fill(self) -> None:
-        self._more_of = None
-        if self._before_more is not None:
-            (self._table, references), self._before_more = self._before_more, None
-            self.table = _shown_table("Table", self._table)
-            self._references[:] = references
-            self._show_references()
-
-    async def _read_table(self, name: str, content: bytes) -> None:
-        table = await event_loop.to_thread(tables.read_csv, content, name)
-        self._table = table
-        self.error = None
-        self.table = _shown_table(name, table)
-
-    @requires(Permission.GENERATE)
-    def _on_remove_table(self, _content: object) -> None:
-        self._table = []
-        self.table = {}
 
     # ------------------------------------------------------------ the budget
 
@@ -663,7 +639,6 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
             return
         self._on_dismiss_plan(None)
         request = plan.request
-        self._table = request.table
         with self.hold_sync():
             self.kind = plan.kind
             self.templates = [{"name": name, "text": text} for name, text in plan.templates.items()]
@@ -671,7 +646,7 @@ class LabForm(SavedFile, SnippetMenu, ReferencesPanel):
             self.values = request.values
             self.models = request.models or self.models
             self.params = request.params
-            self.table = _shown_table("Table", request.table)
+            self._set_table(request.table)
             self.takes = request.takes
             self.combine, self.seed = request.combine, request.seed
             self.count = request.count or self.count
@@ -694,22 +669,3 @@ def _with_new_seed(params: dict[str, Any], model: GenerationModel | None) -> dic
     most = LARGEST_SEED if seed.maximum is None else int(seed.maximum) - plan_arguments.MAX_TAKES
     least = int(seed.minimum or 0)
     return {**params, seed.name: random.randint(least, max(least, most))}  # noqa: S311
-
-
-def _shown_table(name: str, table: tables.Table) -> dict[str, Any]:
-    """Return what the page shows of a table."""
-    if not table:
-        return {}
-    columns = list(table[0])
-    return {
-        "name": name,
-        "columns": columns,
-        "count": len(table),
-        "rows": [
-            [
-                "" if row[column] is None else str(row[column])[:MAX_CELL_LENGTH]
-                for column in columns
-            ]
-            for row in table[:SHOWN_ROWS]
-        ],
-    }

@@ -1,15 +1,17 @@
-// A table of values, from a CSV file: what is in it, and how to remove it.
+// A table of values, from a CSV file or pasted: what is in it, and how to remove it.
 
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { usePanel } from "../../runtime/context";
 import { useDelivery } from "../../runtime/delivery";
 import { fileDrop } from "../../runtime/drop";
+import { useFocusLater } from "../../runtime/focus";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
 import type { LabTraits } from "./traits";
 
 const MAX_BYTES = 5_000_000; // a front end's websocket accepts messages of up to 10 MB
+const PASTED = "Pasted rows";
 
 export function TableField({ error }: { error: string }) {
   const panel = usePanel<LabTraits>();
@@ -19,6 +21,8 @@ export function TableField({ error }: { error: string }) {
   const { name, columns = [], rows = [], count = 0 } = panel.get("table");
   const problem = useSignal(""); // of the last file, until another one is chosen
 
+  const send = (name: string, content: ArrayBuffer) =>
+    delivery.send({ type: "table_file", name }, [content]);
   const read = async (file: File | undefined) => {
     if (!file) return;
     problem.value = "";
@@ -27,8 +31,7 @@ export function TableField({ error }: { error: string }) {
       return;
     }
     try {
-      const content = await file.arrayBuffer();
-      delivery.send({ type: "table_file", name: file.name }, [content]);
+      send(file.name, await file.arrayBuffer());
     } catch {
       problem.value = `${file.name} cannot be read. Choose it again.`;
     }
@@ -117,6 +120,78 @@ export function TableField({ error }: { error: string }) {
           </div>
         )}
       </Field>
+      <PasteRows
+        onUse={(text) => {
+          problem.value = "";
+          send(PASTED, new TextEncoder().encode(text).buffer);
+        }}
+      />
     </div>
+  );
+}
+
+/** A text area for rows from a spreadsheet; it stays open until they are used. */
+function PasteRows({ onUse }: { onUse: (text: string) => void }) {
+  const table = usePanel<LabTraits>().get("table");
+  const isOpen = useSignal(false);
+  const text = useSignal("");
+  const opener = useRef<HTMLButtonElement>(null);
+  const focusLater = useFocusLater();
+  const isSent = useRef(false);
+  useEffect(() => {
+    if (!isSent.current) return;
+    isSent.current = false;
+    isOpen.value = false;
+    focusLater(() => opener.current);
+  }, [table]);
+  return (
+    <>
+      <div class="wonda-buttons">
+        <Button
+          small
+          elementRef={opener}
+          pressed={isOpen.value}
+          onPress={() => {
+            isOpen.value = !isOpen.peek();
+          }}
+        >
+          Paste rows…
+        </Button>
+      </div>
+      {isOpen.value && (
+        <>
+          <Field
+            label="Rows"
+            help="Copy them from a spreadsheet, with the column names in the first row, or write CSV."
+          >
+            {(control) => (
+              <textarea
+                {...control}
+                class="wonda-input wonda-rows"
+                dir="auto"
+                rows={5}
+                spellcheck={false}
+                value={text.value}
+                onInput={(event) => {
+                  text.value = event.currentTarget.value;
+                }}
+              />
+            )}
+          </Field>
+          <div class="wonda-buttons">
+            <Button
+              small
+              off={!text.value.trim()}
+              onPress={() => {
+                isSent.current = true;
+                onUse(text.peek());
+              }}
+            >
+              Use these rows
+            </Button>
+          </div>
+        </>
+      )}
+    </>
   );
 }

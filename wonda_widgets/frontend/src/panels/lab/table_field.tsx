@@ -145,7 +145,7 @@ function PasteRows({ onUse }: { onUse: (text: string) => void }) {
     focusLater(() => opener.current);
   }, [table]);
   return (
-    <>
+    <div class="wonda-paste">
       <div class="wonda-buttons">
         <Button
           small
@@ -192,6 +192,6 @@ function PasteRows({ onUse }: { onUse: (text: string) => void }) {
           </div>
         </>
       )}
-    </>
+    </div>
   );
 }

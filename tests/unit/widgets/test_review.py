@@ -1,5 +1,6 @@
 """`Review`: votes of several people on the same images, and their result."""
 
+import asyncio
 import itertools
 import re
 
@@ -9,6 +10,7 @@ from conftest import KEY, send
 
 import wonda_widgets as ww
 from wonda_widgets.reviewing import results
+from wonda_widgets.utils import event_loop
 from wonda_widgets.widgets import review as review_panel
 
 SUBJECTS = ["sail", "kite", "harbor", "lighthouse"]
@@ -412,3 +414,24 @@ class TestOddVotes:
             assert KEY not in review.question
         for path in tmp_path.glob("keyed.db*"):
             assert KEY[3:].encode() not in path.read_bytes()
+
+
+def test_review_that_opens_late_does_not_replace_a_newer_one(
+    panel, settled, images, wonda, monkeypatch
+):
+    review = panel(ww.Review)
+    opened = type(wonda._async.reviews).open
+    held = asyncio.Event()
+
+    async def slow(self, found, question, mode):
+        if question == "First?":
+            await held.wait()
+        return await opened(self, found, question, mode)
+
+    monkeypatch.setattr(type(wonda._async.reviews), "open", slow)
+    review.show(images, "First?")
+    review.show(images[:2], "Second?")
+    settled(lambda: review.state == "ready")
+    event_loop.call_soon(held.set)
+    assert review.votes() == []  # waits until the loop has run
+    assert (review.question, review.count) == ("Second?", 2)

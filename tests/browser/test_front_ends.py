@@ -98,7 +98,8 @@ def test_other_output_of_a_panels_cell_is_visible(opened, front_end):
         expect(twin).to_be_hidden()
 
 
-# From the moment at which the page reads the models of the kernel, one after another changes.
+# From the moment at which the page reads the models of the kernel, one after another changes,
+# while others of its traits change all the time.
 CHANGES_DURING_LOADING = """import threading, time
 import ipywidgets as W
 import wonda_widgets as ww
@@ -109,10 +110,17 @@ def change():
     while W.Widget._control_comm is None:
         time.sleep(0.001)
     for panel in panels:
-        time.sleep(0.01)
+        time.sleep(0.02)
         panel.facts = "changed"
 
+def change_often():
+    while any(not panel.facts for panel in panels):
+        for panel in panels:
+            panel.alt += "."
+        time.sleep(0.05)
+
 threading.Thread(target=change).start()
+threading.Thread(target=change_often).start()
 W.VBox(panels)
 """
 

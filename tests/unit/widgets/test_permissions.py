@@ -48,7 +48,7 @@ SESSIONS = {
 
 #: What each message needs besides the permission to see its panel; None for nothing.
 MESSAGES = {
-    "Panel": {"close": None, "sync": None},
+    "Panel": {"close": None},
     "JobPanel": {"refresh": None, "stop": GENERATE, "resume": GENERATE},
     "PostingPanel": {
         "reload": PUBLISH,
@@ -392,7 +392,7 @@ def test_refused_message_has_no_effect(session, dashboard, wonda, settled, tmp_p
     assert list(tmp_path.joinpath("server").iterdir()) == []
     assert len(wonda.publish.scheduled()) == 1
     assert wonda.publish.history()["publishes"] == []
-    assert refused == {"confirm": 3, "hidden": 41, "reviewer": 84}[session]
+    assert refused == {"confirm": 3, "hidden": 38, "reviewer": 81}[session]
     bases = {
         "Panel",
         "ImageGrid",

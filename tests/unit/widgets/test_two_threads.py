@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 
@@ -187,14 +188,43 @@ def test_page_that_missed_changes_receives_them(panel, settled):
     settled(lambda: (wire.state["first"], wire.state["second"]) == (1, 2))
 
 
-def test_page_that_missed_nothing_receives_only_the_receipt(panel, settled):
+def test_page_that_missed_one_change_and_received_the_next_one(panel, settled):
+    state = panel.get_state()
+    panel.first = 1
+    wire = Wire()
+    wire.state = dict(state)
+    panel.comm = wire
+    panel.second = 2  # after the page has created the model, and before it shows the panel
+    send(panel, "sync", update_count=wire.state["update_count"])
+    settled(lambda: (wire.state["first"], wire.state["second"]) == (1, 2))
+
+
+def test_page_that_missed_what_another_page_has_set(panel, settled):
+    state = panel.get_state()
+    panel.set_state({"third": 7})
+    wire = Wire()
+    wire.state = dict(state)
+    panel.comm = wire
+    send(panel, "sync", update_count=state["update_count"])
+    settled(lambda: wire.state["third"] == 7)
+
+
+def test_page_that_missed_nothing_receives_nothing(panel):
     panel.first = 1
     wire = listened(panel)
-    known = set(wire.state)
+    count = wire.state["update_count"]
+    wire.state = {}
+    for known in (count, None, "1", -1.5, [], 10**30):
+        send(panel, "sync", update_count=known)
+    event_loop.run_blocking(asyncio.sleep(0))
+    assert wire.state == {}
+    send(panel, "sync", update_count=0)
+    event_loop.run_blocking(asyncio.sleep(0))
+    assert wire.state["first"] == 1
     wire.state = {"update_count": wire.state["update_count"]}
-    send(panel, "sync", **wire.state)
-    settled(lambda: wire.state.get("receipt") == 1)
-    assert set(wire.state) == {"update_count", "receipt"} < known
+    send(panel, "sync", **wire.state)  # another view of the same page
+    event_loop.run_blocking(asyncio.sleep(0))
+    assert set(wire.state) == {"update_count"}
 
 
 def test_states_read_during_changes_are_completed(panel, settled):

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+UPDATE_COUNT = "update_count"  # in a state that is sent to a page; see `Panel._send_missed`
 MAX_DELIVERED = 8  # IDs of received messages, for several pages at the same time
 REMOVED_INTERVAL_SECONDS = 0.5  # between looks at whether a removed panel has finished its work
 SESSION_INTERVAL_SECONDS = 15.0  # between looks at whether a panel's marimo session has ended
@@ -88,7 +89,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     _needs_client = True
     _close_listener: Callable[[], object] | None = None
     _closed = True  # until the constructor has succeeded, there is nothing to close
-    _update_count = 0  # how often traits were sent
+    _update_count = 0  # how often traits were sent or set by a page
 
     # anywidget would add these traits to each instance, which takes a tenth of a panel's time.
     _esm = traitlets.Unicode().tag(sync=True)
@@ -128,7 +129,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
             "receipt",
             "delivered",
             "permissions",
-            "update_count",
+            UPDATE_COUNT,
         )
     )
     #: Traits whose change in the kernel runs the marimo cells that depend on the panel.
@@ -351,9 +352,13 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         Without a key, marimo asks for the value of ``mo.ui.anywidget(panel)``, which has only what
         is of interest to a program.
         """
+        names = {key} if isinstance(key, str) else key
         with self._send_lock:  # the values and the count must belong together
-            state = super().get_state(key=key, drop_defaults=drop_defaults)
-            state["update_count"] = self._update_count
+            state = super().get_state(
+                names and {name for name in names if name != UPDATE_COUNT}, drop_defaults
+            )
+            if names is None or UPDATE_COUNT in names:
+                state[UPDATE_COUNT] = self._update_count
         if self._is_secret:
             return {
                 name: value
@@ -376,26 +381,39 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     def send_state(self, key: Any = None) -> None:
         """Send all traits, or those named by `key`, unless the model is removed."""
         if not marimo_cell.is_removed(self):
-            names = self.keys if key is None else {key} if isinstance(key, str) else key
+            names = (
+                {*self.keys, UPDATE_COUNT}
+                if key is None
+                else {key}
+                if isinstance(key, str)
+                else set(key)
+            )
             with self._send_lock:
-                self._update_count += 1
-                self._sent_at.update(dict.fromkeys(names, self._update_count))
+                self._count_update(names)
                 super().send_state(names)
 
-    @open_to_all
-    def _on_sync(self, content: Mapping[str, Any]) -> None:
-        """Send to a page what it has missed.
+    def _count_update(self, names: Iterable[str]) -> None:
+        self._update_count += 1
+        self._sent_at.update(dict.fromkeys(names, self._update_count))
+
+    def _send_missed(self, known: object) -> None:
+        """Send what a page may have missed.
 
         While a page loads its models from a running kernel, it ignores changes: those after the
-        kernel has sent all states and before the page has created the model.
+        kernel has sent all traits and before the page has created the model.
+
+        Parameters
+        ----------
+        known : int
+            The `_update_count` with which the page has last received all traits, or all missed
+            ones. Other updates do not contain it: a page may receive one and have missed another.
         """
-        known = content.get("update_count")
         if not isinstance(known, int):
             return
         with self._send_lock:
             missed = {name for name, sent_at in self._sent_at.items() if sent_at > known}
             if missed:
-                self.send_state(missed)
+                self.send_state(missed | {UPDATE_COUNT})
 
     def send(self, content: Any, buffers: Any = None) -> None:
         """Send a message, unless the model is removed or the session may see nothing of it."""
@@ -421,7 +439,10 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
             ignored = ", ".join(sorted(map(repr, sync_data.keys() - accepted)))
             _log.debug("%r: a page sent %s, which is ignored.", self, ignored)
         if accepted:
-            super().set_state(self._valid(accepted))
+            valid = self._valid(accepted)
+            with self._send_lock:  # for another page, which may be loading
+                self._count_update(valid)
+            super().set_state(valid)
 
     def _valid(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return those of the values of a page that their traits accept."""
@@ -457,6 +478,9 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
 
     def _dispatch(self, content: dict[str, Any]) -> None:
         if self._closed:
+            return
+        if content["type"] == "sync":  # each page sends it, also of a panel that it may not see
+            self._send_missed(content.get(UPDATE_COUNT))
             return
         handler = getattr(self, f"_on_{content['type']}", None)
         with self.hold_sync():  # send the receipt together with its effects

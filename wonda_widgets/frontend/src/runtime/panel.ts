@@ -22,7 +22,7 @@ export interface PanelTraits {
   /** The IDs of the last messages that the kernel has confirmed, see `delivery.ts`. */
   delivered: string[];
   permissions: string[];
-  /** How many changes the kernel has sent. */
+  /** Tells the kernel which changes the page may have missed. */
   update_count: number;
   /** Only of composite panels. */
   css_classes: string[];

@@ -576,6 +576,7 @@ class History(Blocking[AsyncHistory]):
 
 
 def _images(images: Iterable[GeneratedImage]) -> list[GeneratedImage]:
+    images = arguments.shown_images(images)
     arguments.require_type(images, Iterable, "a list of images")
     some = list(images)
     for image in some:

@@ -102,6 +102,7 @@ class AsyncReviews:
         InvalidInputError
             See `open`.
         """
+        images = arguments.shown_images(images)
         images = list(images) if isinstance(images, Iterable) else images
         check_images(images, mode)
         found: dict[str, GeneratedImage] = {}

@@ -32,6 +32,15 @@ def require_type(value: object, kind: type[Any] | tuple[type[Any], ...], expecte
         raise TypeError(f"Expected {expected}, not {type(value).__name__}.")
 
 
+def shown_images(given: Any) -> Any:
+    """Return the images that a matrix has generated or a panel shows, or anything else unchanged.
+
+    A matrix must not be iterated over for that, because this generates its images.
+    """
+    shows = getattr(given, "_shows", None)
+    return shows()[1] if callable(shows) and not isinstance(given, type) else given
+
+
 def check_seconds(field: str, value: object) -> float | None:
     """Return a time limit in seconds that the operating system accepts; None for no limit.
 

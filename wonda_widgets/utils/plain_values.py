@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import numbers
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -53,6 +54,16 @@ def _to_plain(value: Any) -> Any:
         case numbers.Number():
             return _number_to_plain(value)
     return _array_to_plain(value)
+
+
+def to_text(value: Any) -> str | None:
+    """Return a plain value as text for a prompt; None for an object that is no text or number."""
+    if isinstance(value, datetime) and value.tzinfo is None and value.time() == time.min:
+        value = value.date()  # the days of a column of dates
+    if isinstance(value, str | int | float | Decimal | date | time):
+        with contextlib.suppress(ValueError):  # a whole number of thousands of digits
+            return str(value)
+    return None
 
 
 def is_missing(value: Any) -> bool:
@@ -111,6 +122,9 @@ def _array_to_plain(value: Any) -> Any:
     dtype: Any = getattr(value, "dtype", None)
     if getattr(dtype, "kind", "") == "f" and dtype.itemsize < _DOUBLE_BYTES:
         value = value.astype(str).astype(float)  # shortest digits, see `_number_to_plain`
+    if getattr(dtype, "kind", "") in {"M", "m"} and type(value).__module__ == "numpy":
+        kind = "datetime" if dtype.kind == "M" else "timedelta"
+        value = value.astype(f"{kind}64[us]")  # of nanoseconds, `item` returns a number
     if getattr(value, "shape", None) == () and hasattr(value, "item"):  # a zero-dimensional array
         return _to_plain(value.item())
     to_list = getattr(value, "tolist", None) or getattr(value, "to_list", None)

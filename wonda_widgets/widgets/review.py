@@ -89,7 +89,7 @@ class Review(Panel):
 
     def __init__(
         self,
-        images: Iterable[GeneratedImage | Job] | str = (),
+        images: Iterable[GeneratedImage | Job] | str | None = None,
         question: str = "",
         *,
         mode: Mode = "compare",
@@ -494,16 +494,19 @@ class Review(Panel):
 
 
 def _check(
-    images: Iterable[GeneratedImage | Job] | str, question: str, mode: Mode
+    images: Iterable[GeneratedImage | Job] | str | None, question: str, mode: Mode
 ) -> list[GeneratedImage | Job] | str:
-    """Check the arguments of a review, as far as that needs no waiting; an empty list is none."""
+    """Check the arguments of a review, as far as that needs no waiting."""
     reviews.check_text("question", "The question", question)
     if isinstance(images, str):
+        arguments.check_id("review", "a review", images)
         return images
+    if images is None:
+        return []
+    images = arguments.shown_images(images)
     arguments.require_type(images, Iterable, "a list of images, or the ID of a review")
     given = list(images)
-    if given or not isinstance(images, tuple):
-        reviews.check_images(given, mode)
+    reviews.check_images(given, mode)
     return given
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Variant = tuple[str, dict[str, Any]]
 
 COMBINE = ("product", "zip", "random")
+MAX_BLOCKS = 100_000  # templates times rows
 MAX_SAMPLED = 10**15
 MAX_DRAWS = 100_000  # for a sample of combinations of which many make the same request
 
@@ -129,14 +130,15 @@ class _Block(NamedTuple):
     template: str
     row: TableRow
     values: dict[str, list[str]]
+    variants: int  # the number of models, each with its combinations of parameters
 
     @property
     def size(self) -> int:
-        return math.prod(map(len, self.values.values())) * _variant_count(self.factors, self.row)
+        return math.prod(map(len, self.values.values())) * self.variants
 
     def combination(self, index: int) -> Combination:
         """Return one combination; the first placeholder varies slowest."""
-        index, variant = divmod(index, _variant_count(self.factors, self.row))
+        index, variant = divmod(index, self.variants)
         return self.factors.combination(
             self.template, _choose(self.values, index), self.row, self._variant(variant)
         )
@@ -236,20 +238,24 @@ class Product:
                 yield place, self._at(place)
 
 
-def pairs(factors: Factors) -> Iterator[Combination]:
-    """Yield the first values, the second values, and so on; single values are used for all.
-
-    Raises
-    ------
-    InvalidInputError
-        If the lists have different lengths.
-    """
-    lists: dict[str, list[Any]] = {
+def _lists(factors: Factors) -> dict[str, list[Any]]:
+    """Return the lists that are combined in pairs, by the arguments of `images.matrix`."""
+    return {
         **{f"values.{name}": values for name, values in factors.values.items()},
         "models": factors.models,
         **{f"params.{name}": values for name, values in factors.params.items()},
         "table": factors.rows,
     }
+
+
+def _count_places(lists: dict[str, list[Any]]) -> int:
+    """Return the length of the lists.
+
+    Raises
+    ------
+    InvalidInputError
+        If they have different lengths.
+    """
     several = {name: values for name, values in lists.items() if len(values) > 1}
     lengths = {name: len(values) for name, values in several.items()}
     if len(set(lengths.values())) > 1:
@@ -261,7 +267,31 @@ def pairs(factors: Factors) -> Iterator[Combination]:
             + f"{_label(other)} has {lengths[other]}.",
             "To combine them in pairs, give all lists the same length.",
         )
-    for place in range(max(lengths.values(), default=1)):
+    return max(lengths.values(), default=1)
+
+
+def count_pairs(factors: Factors) -> int:
+    """Return the number of combinations of `pairs`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the lists have different lengths.
+    """
+    in_place = (lists_in_place(text).values() for text in factors.templates.values())
+    return _count_places(_lists(factors)) * sum(math.prod(map(len, each)) for each in in_place)
+
+
+def pairs(factors: Factors) -> Iterator[Combination]:
+    """Yield the first values, the second values, and so on; single values are used for all.
+
+    Raises
+    ------
+    InvalidInputError
+        If the lists have different lengths.
+    """
+    lists = _lists(factors)
+    for place in range(_count_places(lists)):
         at = {
             name: values[place if len(values) > 1 else 0]
             for name, values in lists.items()
@@ -280,6 +310,13 @@ def pairs(factors: Factors) -> Iterator[Combination]:
 
 
 def _blocks(factors: Factors) -> list[_Block]:
+    if len(factors.templates) * len(factors.rows) > MAX_BLOCKS:
+        raise InvalidInputError(
+            "table",
+            f"{len(factors.templates)} templates and {len(factors.rows):,} rows are too many.",
+            "Use fewer templates, or a part of the table.",
+        )
+    variants: dict[Any, int] = {}  # rows with the same columns have the same number
     blocks = []
     for template, text in factors.templates.items():
         names, lists = placeholders(text), lists_in_place(text)
@@ -288,7 +325,10 @@ def _blocks(factors: Factors) -> list[_Block]:
                 name: [row.values[name]] if name in row.values else factors.values[name]
                 for name in names
             }
-            blocks.append(_Block(factors, template, row, values | lists))
+            columns = row.model, frozenset(row.params)
+            if columns not in variants:
+                variants[columns] = _variant_count(factors, row)
+            blocks.append(_Block(factors, template, row, values | lists, variants[columns]))
     return blocks
 
 

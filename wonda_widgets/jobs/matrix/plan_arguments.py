@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import numbers
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ...errors import InvalidInputError
 from ...models import parameters
@@ -13,7 +16,7 @@ from . import combining, templates
 from .tables import MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ...models import GenerationModel
     from .combining import Factors
@@ -113,9 +116,13 @@ def as_list(field: str, name: str, given: Any) -> list[Any]:
         If the argument is not iterable, or an element is a missing value, such as NaN.
     """
     given = plain_values.to_plain(given)
+    if isinstance(given, bytes) or hasattr(given, "__aiter__"):  # a matrix would be generated
+        raise InvalidInputError(
+            field, f"{name} must be a list of values, not {type(given).__name__}."
+        )
     if given is None or (isinstance(given, str) and not given):
         return []
-    if isinstance(given, str | int | float) or plain_values.is_missing(given):
+    if isinstance(given, str | int | float | Mapping) or plain_values.is_missing(given):
         given = [given]
     try:
         elements = [plain_values.to_plain(value) for value in given]
@@ -142,14 +149,16 @@ def check_list(field: str, name: str, given: Any, *, may_repeat: bool) -> list[A
 
 
 def _refuse_duplicates(field: str, name: str, elements: list[Any]) -> None:
-    seen: list[tuple[bool, Any]] = []
+    seen: set[Any] = set()
     for value in elements:
-        key = (isinstance(value, bool), value)  # 1 and 1.0 make the same request; True does not
+        # 1 and 1.0 make the same request; True does not.
+        plain = msgspec.json.encode(value) if isinstance(value, list | dict) else value
+        key = (isinstance(value, bool), plain)
         if key in seen:
             raise InvalidInputError(
                 field, f"{name} has “{value}” twice.", "The same request would be charged twice."
             )
-        seen.append(key)
+        seen.add(key)
 
 
 def check_values(
@@ -167,23 +176,58 @@ def check_values(
                 )
             continue
         given = check_list(field, label, values.get(name), may_repeat=may_repeat)
-        as_texts = [str(value) for value in given]
-        for number, (value, text) in enumerate(zip(given, as_texts, strict=True), 1):
-            if value is None or not text.strip():
-                raise InvalidInputError(
-                    field, f"Value {number} of {label} is empty.", "Give it a value or remove it."
-                )
+        texts_given = to_texts(field, label, given)
         if not may_repeat:
-            _refuse_duplicates(field, label, as_texts)
-        checked[name] = as_texts
+            _refuse_duplicates(field, label, texts_given)
+        checked[name] = texts_given
     return checked
 
 
+def to_texts(field: str, label: str, values: Sequence[Any]) -> list[str]:
+    """Return the values of a placeholder as texts.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value is empty, or neither text nor a number nor a date.
+    """
+    texts = []
+    for number, value in enumerate(values, 1):
+        text = "" if value is None else plain_values.to_text(value)
+        if text is None:
+            raise InvalidInputError(
+                field,
+                f"Value {number} of {label} is of the type {type(value).__name__}.",
+                "Use text or a number.",
+            )
+        if not text.strip():
+            raise InvalidInputError(
+                field, f"Value {number} of {label} is empty.", "Give it a value or remove it."
+            )
+        texts.append(text)
+    return texts
+
+
 def check_models(
-    models: Any, offered: Mapping[str, GenerationModel], table: Table, *, may_repeat: bool
+    models: Any,
+    offered: Mapping[str, GenerationModel],
+    table: Table,
+    names: Sequence[str],
+    *,
+    may_repeat: bool,
 ) -> list[str]:
-    """Return the models of the cells whose row of the table names none."""
-    if table and all(row.get(MODEL) for row in table):
+    """Return the models of the cells whose row of the table names none.
+
+    Parameters
+    ----------
+    models : object
+    offered : dict of str to GenerationModel
+    table : list of dict
+    names : sequence of str
+        The placeholders. A column of that name has their values.
+    may_repeat : bool
+    """
+    if table and MODEL not in names and all(row.get(MODEL) for row in table):
         if len(as_list("models", "The model", models)) > 1:
             raise InvalidInputError(
                 "models", "Each row of the table names its own model.", "Choose only one model."

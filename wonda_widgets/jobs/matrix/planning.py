@@ -201,7 +201,7 @@ def make_plan(
     names = templates.all_placeholders(texts.values())
     in_pairs = combine == "zip"
     rows = table or []
-    chosen = plan_arguments.check_models(models, offered, rows, may_repeat=in_pairs)
+    chosen = plan_arguments.check_models(models, offered, rows, names, may_repeat=in_pairs)
     factors = Factors(
         templates=texts,
         values=plan_arguments.check_values(texts, values, rows, may_repeat=in_pairs),
@@ -213,6 +213,8 @@ def make_plan(
         },
         accepts=lambda model, name: plan_arguments.accepts(offered[model], name),
     )
+    if in_pairs:
+        plan_arguments.check_size(combining.count_pairs(factors) * takes)
     used = [offered[key] for key in factors.used_models]
     plan_arguments.check_params(factors, offered, in_pairs=in_pairs)
     plan_arguments.check_facts(names, factors, takes)
@@ -280,9 +282,7 @@ def _combine(
     if count is not None:
         return _sample(product, count, seed, takes)
     if combine == "zip":
-        found = list(combining.pairs(product.factors))
-        plan_arguments.check_size(len(found) * takes)
-        return found
+        return list(combining.pairs(product.factors))
     plan_arguments.check_size(product.size * takes)
     return list(product)
 

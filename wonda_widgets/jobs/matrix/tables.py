@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ...errors import InvalidInputError
-from ...utils import plain_values
+from ...utils import paths, plain_values
 
 FIELD = "table"  # the argument, for errors
 #: Columns beside placeholders and parameters.
@@ -18,6 +18,7 @@ MODEL, REFERENCES = "model", "references"
 MAX_ROWS = 10_000
 MAX_CSV_BYTES = 10_000_000
 _DELIMITERS = ",;\t"
+MAX_NAME_LENGTH = 80  # characters of a file's name in an error
 SAMPLE_LINES = 20  # in which the separator is looked for
 
 Table = list[dict[str, Any]]
@@ -39,7 +40,7 @@ def read_table(given: Any) -> Table:
     if given is None:
         return []
     if isinstance(given, str | os.PathLike):
-        return read_csv_file(Path(given))
+        return read_csv_file(given)
     records = _records(given)
     if len(records) > MAX_ROWS:
         raise _too_long(len(records))
@@ -63,7 +64,8 @@ def _records(given: Any) -> list[Any]:
     if hasattr(given, "columns") and hasattr(given, "to_dict"):  # pandas
         _check_names([str(name).strip() for name in given.columns])
         return list(given.to_dict("records"))
-    if isinstance(given, Mapping) or not isinstance(given, Iterable):
+    is_list = isinstance(given, Iterable) and not isinstance(given, Mapping | bytes)
+    if not is_list or hasattr(given, "__aiter__"):  # a matrix would be generated
         raise InvalidInputError(
             FIELD,
             f"The table must be a DataFrame, a list of dicts or the path of a CSV file, "
@@ -72,7 +74,7 @@ def _records(given: Any) -> list[Any]:
     return list(given)
 
 
-def read_csv_file(path: Path) -> Table:
+def read_csv_file(path: str | os.PathLike[str]) -> Table:
     """Read a CSV file; see `read_csv`.
 
     Raises
@@ -80,13 +82,19 @@ def read_csv_file(path: Path) -> Table:
     InvalidInputError
         Also if the file cannot be read.
     """
+    if "\n" in str(path):
+        raise InvalidInputError(
+            FIELD, "The table is text, not a path.", "Write it to a file, or pass a list of dicts."
+        )
+    file = paths.expand_user(path, FIELD)
     try:
-        with path.expanduser().open("rb") as file:
-            content = file.read(MAX_CSV_BYTES + 1)
-    except (OSError, ValueError, RuntimeError) as error:
+        with file.open("rb") as opened:
+            content = opened.read(MAX_CSV_BYTES + 1)
+    except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or str(error)
-        raise InvalidInputError(FIELD, f"{path.name} cannot be read: {problem}.") from None
-    return read_csv(content, path.name)
+        name = file.name[:MAX_NAME_LENGTH]
+        raise InvalidInputError(FIELD, f"{name} cannot be read: {problem}.") from None
+    return read_csv(content, file.name)
 
 
 def read_csv(content: bytes, name: str) -> Table:
@@ -187,7 +195,7 @@ def _too_long(count: int) -> InvalidInputError:
 
 def _cell(value: Any) -> Any:
     """Return a plain value; None for an empty cell."""
-    media_id = getattr(value, "media_id", None)
+    media_id = getattr(getattr(value, "media", value), "media_id", None)
     value = media_id if isinstance(media_id, str) else plain_values.to_plain(value)
     if plain_values.is_missing(value):
         return None
@@ -195,8 +203,13 @@ def _cell(value: Any) -> Any:
         return value.strip() or None
     if isinstance(value, list | tuple):
         return [_cell(each) for each in value]
-    if isinstance(value, Mapping):
-        raise InvalidInputError(FIELD, "A cell of the table is a dict.", "Give it a plain value.")
-    if isinstance(value, bool | int | float):
-        return value
-    return str(value)  # such as a date
+    if isinstance(value, float) and math.isinf(value):
+        raise InvalidInputError(FIELD, "A cell of the table is infinite.", "Give it a number.")
+    text = plain_values.to_text(value)
+    if text is None:
+        raise InvalidInputError(
+            FIELD,
+            f"A cell of the table is of the type {type(value).__name__}.",
+            "Use text or a number.",
+        )
+    return value if isinstance(value, bool | int | float) else text

@@ -13,6 +13,7 @@ from ...export import grid_axes
 from ...jobs.job import Job
 from ...journal.generated_image import GeneratedImage
 from ...models import facts
+from ...utils import arguments
 from . import formatting
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def check_images(
     TypeError
         For anything else, for instance a `Media`, which does not say how it was generated.
     """
-    images = list(given)
+    images = list(arguments.shown_images(given))
     for each in images:
         if not isinstance(each, GeneratedImage | Job):
             raise TypeError(f"{panel} accepts {accepted}, not {type(each).__name__}.")

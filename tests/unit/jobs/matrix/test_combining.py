@@ -388,7 +388,7 @@ def test_separators_are_found(text, row):
     ("given", "said"),
     [
         ([{"s": "a", "s ": "b"}], "two columns “s”"),
-        ([{"s": {"a": 1}}], "is a dict"),
+        ([{"s": {"a": 1}}], "of the type dict"),
     ],
 )
 def test_ambiguous_tables_are_refused(given, said):
@@ -405,3 +405,73 @@ def test_list_in_a_placeholders_cell_is_refused():
     model = GenerationModel(key="m", params={})
     with pytest.raises(ww.InvalidInputError, match="one value, not a list"):
         make_plan("A {s}", {}, "m", {}, available=[model], table=[{"s": ["x", "y"]}])
+
+
+class TestOddValues:
+    @pytest.mark.parametrize(
+        "value",
+        [["x", "y"], b"a", object(), {"a": 1}, 10**5000],
+        ids=["list", "bytes", "object", "dict", "huge"],
+    )
+    def test_what_is_no_text_is_refused(self, value):
+        with pytest.raises(ww.InvalidInputError, match=r"Value 1 of \{n\} is of the type"):
+            plan("A {n}", {"n": [value]})
+        if not isinstance(value, list):
+            with pytest.raises(ww.InvalidInputError, match="A cell of the table is of the type"):
+                plan("A {n}", table=[{"n": value}])
+
+    def test_dates_are_written_as_days(self):
+        days = pd.Series(["2026-01-01", "2026-01-02T10:00"]).astype("datetime64[ns]")
+        expected = ["A 2026-01-01", "A 2026-01-02 10:00:00"]
+        assert prompts("A {n}", {"n": days}) == expected
+        assert prompts("A {n}", {"n": days.to_numpy()}) == expected
+        assert prompts("A {n}", table=[{"n": day} for day in days.to_numpy()]) == expected
+
+    def test_infinite_cell_is_refused(self):
+        with pytest.raises(ww.InvalidInputError, match="infinite"):
+            plan("A {n}", table=[{"n": float("inf")}])
+
+    def test_image_in_the_references_column_is_its_media_id(self):
+        media = ww.Media(media_id="med_1")
+        with_media = type("WithMedia", (), {"media": media})()
+        rows = [{"n": "a", "references": media}, {"n": "b", "references": [with_media, "med_2"]}]
+        made = plan("A {n}", table=rows)
+        assert [cell.references for cell in made.cells] == [("med_1",), ("med_1", "med_2")]
+        with pytest.raises(ww.InvalidInputError, match="of the type object"):
+            plan("A {n}", table=[{"n": "a", "references": object()}])
+
+    def test_column_called_as_a_placeholder_has_its_values(self):
+        assert prompts("A {model} car", table=[{"model": "vw"}, {"model": "bmw"}]) == [
+            "A vw car",
+            "A bmw car",
+        ]
+
+    def test_text_is_no_path_of_a_table(self):
+        with pytest.raises(ww.InvalidInputError, match="text, not a path"):
+            plan("A {n}", table="n\na\nb\n")
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"template": " ".join(f"{{a{n}|b{n}}}" for n in range(60)), "combine": "zip"},
+            {"template": "A {n}", "values": {"n": range(1_000_000)}},
+            {
+                "template": [f"{number} {{n}}" for number in range(200)],
+                "table": [{"n": str(number)} for number in range(5_000)],
+            },
+        ],
+        ids=["lists in place", "many values", "many rows"],
+    )
+    def test_large_plans_are_refused_without_building_them(self, arguments):
+        with pytest.raises(ww.InvalidInputError, match="more than 1,000 results|are too many"):
+            plan(**arguments)
+
+
+@pytest.mark.parametrize("argument", ["values", "table"])
+def test_matrix_is_no_list_of_values(argument):
+    with ww.Wonda.sandbox(seconds=0.02) as wonda:
+        matrix = wonda.images.matrix("A {x}", {"x": ["a"]}, MODEL)
+        given = {"x": matrix} if argument == "values" else matrix
+        with pytest.raises(ww.InvalidInputError, match="not Matrix"):
+            wonda.images.matrix("A {x}", models=MODEL, **{"values": {}, argument: given}).wait()
+        assert wonda.jobs.recent() == []

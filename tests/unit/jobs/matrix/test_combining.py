@@ -463,7 +463,7 @@ class TestOddValues:
         ids=["lists in place", "many values", "many rows"],
     )
     def test_large_plans_are_refused_without_building_them(self, arguments):
-        with pytest.raises(ww.InvalidInputError, match="more than 1,000 results|are too many"):
+        with pytest.raises(ww.InvalidInputError, match=r"more than 1,000 results|are too many"):
             plan(**arguments)
 
 

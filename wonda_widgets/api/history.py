@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ..export.files import Exported
     from ..export.storyboard import Shows
     from ..export.timeline import ImageTimeline
     from ..models import Media
@@ -483,6 +484,12 @@ class AsyncHistory:
         >>> table = wonda.history.export(images, "harbor.csv")
         >>> folder = wonda.history.export(images, "harbor")
         """
+        return (await self.export_with_problems(images, path)).path
+
+    async def export_with_problems(
+        self, images: Iterable[GeneratedImage], path: str | Path
+    ) -> Exported:
+        """Export, and also return why some images could not be downloaded."""
         from ..export import files  # noqa: PLC0415 - needed only now
 
         return await files.export(

@@ -9,14 +9,14 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import InvalidInputError, WondaError
 from ..utils import event_loop, new_files, paths
 from ..utils.table_rows import flat_row
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from ..journal.generated_image import GeneratedImage
 
@@ -48,6 +48,13 @@ CONTROL_CHARACTERS = ("\t", "\r", "\n", "\0")  # some spreadsheets skip these as
 NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
 
 
+class Exported(NamedTuple):
+    """What was written, and why some images could not be downloaded."""
+
+    path: Path
+    problems: Sequence[str] = ()
+
+
 async def export(
     images: list[GeneratedImage],
     path: str | Path,
@@ -56,7 +63,7 @@ async def export(
     storyboard: Callable[[list[GeneratedImage], Path], Awaitable[Path]],
     *,
     redact: Callable[[str], str],
-) -> Path:
+) -> Exported:
     """Write images to a file of the given suffix, or to a folder; see `AsyncHistory.export`."""
     if not images:
         raise InvalidInputError("images", "There are no images to export.", "Select some images.")
@@ -65,12 +72,13 @@ async def export(
         match target.suffix.lower():
             case ".csv":
                 data = redact(_csv(images)).encode(CSV_ENCODING)
-                return await event_loop.to_thread(write, target, data)
+                return Exported(await event_loop.to_thread(write, target, data))
             case ".json":
                 rows = [image.raw_row() for image in images]
-                return await event_loop.to_thread(write, target, redact(_json(rows)).encode())
+                content = redact(_json(rows)).encode()
+                return Exported(await event_loop.to_thread(write, target, content))
             case ".html":
-                return await storyboard(images, target)
+                return Exported(await storyboard(images, target))
         return await _folder(images, target, original, save_video, redact)
     except OSError as error:
         raise write_error(target, error) from None
@@ -104,7 +112,7 @@ async def _folder(
     original: Callable[[GeneratedImage], Awaitable[bytes]],
     save_video: Callable[[GeneratedImage, Path], Awaitable[Path]],
     redact: Callable[[str], str],
-) -> Path:
+) -> Exported:
     await event_loop.to_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
     slots = asyncio.Semaphore(MAX_CONCURRENT)
     files = new_files.FileBatch()
@@ -137,7 +145,7 @@ async def _folder(
             task.cancel()
         await event_loop.to_thread(files.discard)  # so that a retry does not duplicate them
         raise
-    return folder
+    return Exported(folder, [row["error"] for row in rows if row["error"]])
 
 
 def _video_name(image: GeneratedImage) -> str:

@@ -27,6 +27,12 @@ def facts_of(values: Mapping[str, str], model: str, params: Mapping[str, Any]) -
     return facts | {f"params.{name}": str(value) for name, value in params.items()}
 
 
+def values_of(facts: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of placeholders among facts, by the names of the placeholders."""
+    kind = "values."
+    return {name.removeprefix(kind): text for name, text in facts.items() if name.startswith(kind)}
+
+
 def label(name: str) -> str:
     """Return the display name of a fact."""
     kind, _, rest = name.partition(".")

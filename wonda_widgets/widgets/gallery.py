@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import traitlets
 
 from ..errors import InvalidInputError, WondaError
@@ -28,7 +29,7 @@ from ._shared.permissions import Permission, open_to_all, requires
 from ._shared.zip_download import ZipDownload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
@@ -292,8 +293,9 @@ class Gallery(ZipDownload, ImageGrid):
     @requires(Permission.GENERATE)
     def _on_retry(self, content: Mapping[str, Any]) -> None:
         item = self._items_by_key.get(str(content.get("key")))
-        if self._matrix is not None and item is not None:
-            self._matrix.retry(int(item.key.rpartition("-")[2]))
+        prefix = gallery_items.cell_key(self._matrix_number)
+        if self._matrix is not None and item is not None and item.key.startswith(prefix):
+            self._matrix.retry(int(item.key.removeprefix(prefix)))
 
     @requires(Permission.GENERATE)
     def _on_stop(self, _content: object) -> None:
@@ -536,15 +538,30 @@ class Gallery(ZipDownload, ImageGrid):
         try:
             target = await event_loop.to_thread(Path, EXPORTS[kind])
             history = self._client.history
+            problems: Sequence[str] = ()
             if kind == "grid":
                 axes = {"rows": self.grid.get("row_fact"), "columns": self.grid.get("column_fact")}
-                path = await history.grid(images, target, **axes)
+                path = await history.grid(self._with_shown_facts(images), target, **axes)
             else:
-                path = await history.export(images, target)
-        except InvalidInputError:
+                path, problems = await history.export_with_problems(images, target)
+        except BaseException:
             self.note = ""
             raise
         self.note = f"Exported {count} to {path.name}"
+        if problems:
+            done = len(images) - len(problems)
+            self.note = f"{done} of {count} exported to {path.name}. {problems[0]}"
+
+    def _with_shown_facts(self, images: list[GeneratedImage]) -> list[GeneratedImage]:
+        """Return the images with the facts by which the grid arranges them."""
+        key_of = gallery_items.key_of
+        shown = {key_of(item.image): item.facts for item in self._items if item.image is not None}
+        return [
+            msgspec.structs.replace(image, values=facts.values_of(shown[key_of(image)]))
+            if key_of(image) in shown
+            else image
+            for image in images
+        ]
 
     def _images_to_zip(self, content: Mapping[str, Any]) -> list[GeneratedImage]:
         keys = content.get("keys")
@@ -574,6 +591,12 @@ class Gallery(ZipDownload, ImageGrid):
         is_removal: bool,  # noqa: FBT001 - only called above
     ) -> None:
         history = self._client.history
+        if not any(image.intent for image in images):
+            raise InvalidInputError(
+                "image",
+                "These results are not in the journal, so no collection can contain them.",
+                "Generate or import them first.",
+            )
         await (history.uncollect if is_removal else history.collect)(images, name)
         self.error = None
         count = f"{len(images):,} result{'' if len(images) == 1 else 's'}"

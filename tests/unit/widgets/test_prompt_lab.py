@@ -5,6 +5,7 @@ import io
 import threading
 import zipfile
 
+import msgspec
 import pytest
 from conftest import KEY, only, sandbox_of, send
 from PIL import Image
@@ -345,6 +346,64 @@ def test_windows_of_a_grid_are_sent_and_kept_up_to_date(panel, settled, made):
     settled(lambda: sent and len(gallery.grid["rows"]) == across)
     firsts = {part["first"] for part in sent[-1]["parts"]}
     assert firsts == {1, down + 1}
+
+
+@pytest.mark.parametrize("lost", [1, 6])
+def test_missing_downloads_are_told(panel, settled, made, wonda, monkeypatch, lost):
+    gallery = gallery_of(panel, settled, made.images)
+    told = heard(gallery)
+    real = wonda._async.history.original
+    missing = {image.intent for image in made.images[:lost]}
+
+    async def original(image):
+        if image.intent in missing:
+            raise ww.ServiceUnreachableError("The line is cut.", "Try again.")
+        return await real(image)
+
+    monkeypatch.setattr(wonda._async.history, "original", original)
+    send(gallery, "export", kind="folder")
+    settled(lambda: "exported to" in gallery.note)
+    assert gallery.note == f"{6 - lost} of 6 results exported to wonda results. The line is cut."
+    send(gallery, "zip", keys=[item.key for item in gallery._items], view="v")
+    settled(lambda: gallery.error)
+    assert f"{lost} of 6 results could not be downloaded" in gallery.error["title"]
+    assert len(of_kind(told, "zip")) == (lost < 6)
+
+
+def test_grid_with_more_takes_is_exported_as_it_is_shown(panel, settled, wonda):
+    first = wonda.images.matrix("A sail", {}, ["z-image", "nano-banana-2"])
+    more = wonda.images.matrix("A sail", {}, "z-image")
+    first.wait()
+    gallery = panel(ww.Gallery, first, rows="-", columns="model")
+    settled(lambda: len(gallery._shown) == 2)
+    more.wait()
+    event_loop.call_soon(lambda: gallery.show_matrix(more, beside=True))
+    gallery.set_state({"grid_rows": "take"})
+    settled(lambda: gallery.grid.get("row_fact") == "values.take" and len(gallery._shown) == 3)
+    send(gallery, "export", kind="grid")
+    settled(lambda: gallery.note.startswith("Exported") or gallery.error)
+    assert not gallery.error
+
+
+def test_result_that_is_not_in_the_journal_is_in_no_collection(panel, settled, made, wonda):
+    images = [msgspec.structs.replace(image, intent="") for image in made.images[:2]]
+    gallery = gallery_of(panel, settled, images)
+    send(gallery, "select_all")
+    settled(lambda: len(gallery.selected) == 2)
+    send(gallery, "collect", name="autumn")
+    settled(lambda: gallery.error)
+    assert "not in the journal" in gallery.error["title"]
+    assert wonda.history.collections() == {}
+
+
+@pytest.mark.parametrize("count", [0, -1, True, 2.5, "4", None])
+def test_odd_concurrency_is_refused(wonda, count):
+    matrix = wonda.images.matrix("A {x}", {"x": ["a", "b"]}, "z-image")
+    with pytest.raises(ww.InvalidInputError, match="whole number above 0"):
+        matrix.max_concurrency = count
+    for index in (99, -1, "x"):
+        with pytest.raises(ww.InvalidInputError, match="There is no image"):
+            matrix.retry(index)
 
 
 def test_unknown_axis_of_a_gallery_is_explained(panel, settled, made):

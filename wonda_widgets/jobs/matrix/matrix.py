@@ -99,12 +99,7 @@ class Matrix:
         allow_unchecked: bool = False,
     ) -> None:
         self._budget = PlanBudget(budget)
-        concurrency = plain_values.to_plain(max_concurrency)
-        is_whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
-        if not is_whole or concurrency < 1:
-            raise InvalidInputError(
-                "max_concurrency", "max_concurrency must be a whole number above 0."
-            )
+        concurrency = _check_concurrency(max_concurrency)
         self._core = core
         self._make_plan = make_plan
         self._estimate_price = estimate_price
@@ -116,7 +111,7 @@ class Matrix:
         self._store = PlanStore(core)
         self._runner = MatrixRunner(
             core,
-            min(concurrency, MAX_CONCURRENCY),
+            concurrency,
             self._budget,
             self._begin,
             lambda _connection: self.check_journal(),
@@ -232,7 +227,7 @@ class Matrix:
 
     @max_concurrency.setter
     def max_concurrency(self, count: int) -> None:
-        self._runner.max_concurrency = min(count, MAX_CONCURRENCY)
+        self._runner.max_concurrency = _check_concurrency(count)
 
     @property
     def already_requested(self) -> int:
@@ -368,7 +363,12 @@ class Matrix:
 
     def retry(self, index: int) -> None:
         """Generate one image again: a failed one, or an unknown one that was not generated."""
-        event_loop.call_soon(lambda: self._runner.retry([self._runner.cells[index]]))
+        cells = self._runner.cells
+        if not (isinstance(index, int) and 0 <= index < len(cells)):
+            raise InvalidInputError(
+                "index", f"There is no image {index!r}.", "Use a row's `index`."
+            )
+        event_loop.call_soon(lambda: self._runner.retry([cells[index]]))
 
     # ------------------------------------------------------------ waiting and iterating
 
@@ -460,3 +460,20 @@ def _to_result(cell: Cell, plan: Plan) -> CellResult:
         return CellResult(cell, f"{requested}-{cell.take}")
     former = former_fingerprint(body) if operation is IMAGE_GENERATION else ""
     return CellResult(cell, requested, former)
+
+
+def _check_concurrency(count: object) -> int:
+    """Return how many jobs may run at a time.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not a whole number above 0.
+    """
+    concurrency = plain_values.to_plain(count)
+    is_whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
+    if not is_whole or concurrency < 1:
+        raise InvalidInputError(
+            "max_concurrency", "max_concurrency must be a whole number above 0."
+        )
+    return min(int(concurrency), MAX_CONCURRENCY)

@@ -85,10 +85,20 @@ def check_images(
     return images
 
 
+def cell_key(matrix_number: int) -> str:
+    """Return the start of the keys of a matrix's cells; the rest is the index of the cell."""
+    return f"cell-{matrix_number}-"
+
+
+def key_of(image: GeneratedImage) -> str:
+    """Return what identifies an image among others."""
+    return image.intent or image.media.media_id or ""
+
+
 def from_image(image: GeneratedImage) -> Item:
     """Return the item of an image."""
     return Item(
-        key=image.intent or image.media.media_id or "",
+        key=key_of(image),
         prompt=image.prompt,
         facts=facts.facts_of(image.values, image.model, image.params),
         image=image,
@@ -124,7 +134,7 @@ def from_cell(result: CellResult, matrix_number: int) -> Item:
     cell, snapshot = result.cell, result.job.snapshot if result.job else None
     is_requested = result.already_requested and result.state == "waiting"
     return Item(
-        key=f"cell-{matrix_number}-{cell.index}",
+        key=f"{cell_key(matrix_number)}{cell.index}",
         prompt=cell.prompt,
         facts=facts.facts_of(cell.values, cell.model, cell.params),
         state="requested" if is_requested else result.state,

@@ -21,7 +21,7 @@ from .panel import Panel
 from .permissions import open_to_all
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ...journal.generated_image import GeneratedImage
@@ -57,9 +57,10 @@ class ZipDownload(Panel):
         self.error = None
         folder = await event_loop.to_thread(new_files.temporary_folder)
         try:
-            originals = await self._client.history.export(images, folder / FOLDER_NAME)
+            exported = await self._client.history.export_with_problems(images, folder / FOLDER_NAME)
+            problem = _check_problems(len(images), exported.problems)
             file = folder / "results.zip"
-            await event_loop.to_thread(_write_zip, originals, file)
+            await event_loop.to_thread(_write_zip, exported.path, file)
         except BaseException:
             _delete_soon(folder)
             raise
@@ -67,6 +68,8 @@ class ZipDownload(Panel):
         self._zip = uuid.uuid4().hex, file
         size = (await event_loop.to_thread(file.stat)).st_size
         name = f"{FOLDER_NAME}.zip"
+        if problem is not None:
+            self._show_error(problem)
         self.send({"type": "zip", "view": view, "id": self._zip[0], "bytes": size, "name": name})
 
     @open_to_all
@@ -97,6 +100,26 @@ class ZipDownload(Panel):
         """Also delete a file that was not sent completely."""
         event_loop.call_soon(self._delete_zip)
         super().close()
+
+
+def _check_problems(count: int, problems: Sequence[str]) -> InvalidInputError | None:
+    """Return an error that says that files are missing; None if none is.
+
+    Raises
+    ------
+    InvalidInputError
+        If all are missing.
+    """
+    if not problems:
+        return None
+    error = InvalidInputError(
+        "images",
+        f"{len(problems)} of {count} results could not be downloaded. {problems[0]}",
+        "Download them again.",
+    )
+    if len(problems) == count:
+        raise error
+    return error
 
 
 def _delete_soon(folder: Path) -> None:

@@ -24,6 +24,7 @@ from ..jobs.job import Job
 from ..journal.generated_image import GeneratedImage, generated_image
 from ..journal.images import ORDERS, RATINGS, Query
 from ..utils import arguments, plain_values
+from ..utils.names import composed
 from . import media, origin
 from .blocking import Blocking, blocking
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from .media import AsyncMedia
 
 MAX_RESULTS = 100_000
+MAX_RANK = 1_000_000
 MAX_COLLECTION_LENGTH = 100  # characters
 MAX_NOTE_LENGTH = 10_000  # characters
 EPOCH = 1970
@@ -296,7 +298,7 @@ class AsyncHistory:
         await self._collect("remove", images, collection)
 
     async def _collect(self, how: str, images: Iterable[GeneratedImage], collection: str) -> None:
-        name = " ".join(collection.split()) if isinstance(collection, str) else ""
+        name = _collection_name(collection)
         if not name or len(name) > MAX_COLLECTION_LENGTH:
             raise InvalidInputError(
                 "collection",
@@ -602,6 +604,11 @@ def _check_rating(rating: object) -> None:
         raise InvalidInputError("rating", "A rating must be a whole number from 0 to 5.")
 
 
+def _collection_name(name: object) -> str:
+    """Return the name under which a collection is kept; empty if it is none."""
+    return " ".join(composed(name).split()) if isinstance(name, str) else ""
+
+
 def _query(
     text: str,
     *,
@@ -625,17 +632,19 @@ def _query(
     kind = plain_values.optional_text("kind", "The kind", kind)
     if kind not in KINDS:
         raise InvalidInputError("kind", f'kind must be "image" or "video"; got {kind!r}.')
+    collection = plain_values.optional_text("collection", "The collection", collection)
     rank = plain_values.reject_missing("rank", "rank", rank)
-    if rank is not None and (isinstance(rank, bool) or not isinstance(rank, int) or rank < 1):
+    is_whole = isinstance(rank, int) and not isinstance(rank, bool)
+    if rank is not None and not (is_whole and 0 < rank <= MAX_RANK):
         raise InvalidInputError("rank", "rank must be a whole number above 0.")
     for name, value, known in (("approval", approval, APPROVALS), ("order", order, ORDERS)):
-        if value not in known:
+        if value not in list(known):
             names = ", ".join(f'"{each}"' for each in known if each)
             raise InvalidInputError(name, f"{name} must be one of {names}; got {value!r}.")
     return Query(
         rank=rank,
         approval=approval,
-        collection=plain_values.optional_text("collection", "The collection", collection),
+        collection=None if collection is None else _collection_name(collection),
         order=order,
         text=text,
         model=plain_values.optional_text("model", "The model", model),

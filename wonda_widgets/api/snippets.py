@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError
 from ..jobs.core import on_package_loop
-from ..utils import event_loop, paths, suggestions
+from ..utils import event_loop, new_files, paths, suggestions
 from ..utils.names import is_name
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from ..jobs.core import Core
     from ..journal.snippets import Snippet
@@ -110,8 +111,15 @@ class AsyncSnippets:
         return fill_template(template, await self.all()) if names_in(template) else template
 
     @on_package_loop
-    async def export(self, path: str | os.PathLike[str]) -> None:
+    async def export(self, path: str | os.PathLike[str]) -> Path:
         """Write all snippets to a JSON file: an object with their names and texts.
+
+        An existing file is kept.
+
+        Returns
+        -------
+        Path
+            The file that was written.
 
         Raises
         ------
@@ -121,7 +129,7 @@ class AsyncSnippets:
         target = paths.expand_user(path, "path")
         text = json.dumps(await self.all(), ensure_ascii=False, indent=2)
         try:
-            await event_loop.to_thread(target.write_text, text + "\n", "utf-8")
+            return await event_loop.to_thread(new_files.write, target, (text + "\n").encode())
         except OSError as error:
             problem = error.strerror or error
             raise InvalidInputError("path", f"{target} cannot be written: {problem}.") from None

@@ -190,22 +190,23 @@ async def _page(
     share = MAX_PAGE_BYTES * 3 // 4 // len(images)  # base64 has 4 bytes for 3
     max_bytes = min(MAX_PAGE_PREVIEW_BYTES, max(MIN_PAGE_PREVIEW_BYTES, share))
     await _previews(images, max(layout.cell) * SCALE, max_bytes, poster, keep)
-    return await event_loop.to_thread(_render, images, table, layout, found)
+    return await event_loop.to_thread(_render, table, layout, found)
 
 
-def _render(
-    images: Sequence[GeneratedImage], table: GridTable, layout: Sheet, found: dict[int, str]
-) -> bytes:
+def _render(table: GridTable, layout: Sheet, found: dict[int, str]) -> bytes:
     rows, columns = _labels(table)
     page = pages.template("grid.html.j2").render(
         rows=rows,
         columns=columns,
         cells=[
             [
-                [{"src": found.get(index), "alt": images[index].prompt} for index in members]
-                for members in row
+                [
+                    {"src": found.get(index), "alt": f"{row_label} {label}".strip() or "Image"}
+                    for index in members
+                ]
+                for members, label in zip(row, columns, strict=True)
             ]
-            for row in table.cells
+            for row, row_label in zip(table.cells, rows, strict=True)
         ],
         cell_width=layout.cell[0],
         ratio=layout.cell[0] / layout.cell[1],

@@ -13,6 +13,11 @@ def is_name(text: str) -> bool:
     return bool(text) and text[0] not in " -" and all(map(_is_part, text))
 
 
+def composed(text: str) -> str:
+    """Return a name with composed characters, so that the same name is found however typed."""
+    return unicodedata.normalize("NFC", text)
+
+
 def _is_part(character: str) -> bool:
     is_mark = unicodedata.category(character).startswith("M")
     joiners = "\u200c\u200d"  # without which some words of Indic scripts and Persian are misspelled

@@ -18,6 +18,7 @@ import msgspec
 from ...errors import InvalidInputError
 from ...models import reference_limits
 from ...utils import arguments
+from ...utils.names import composed
 from . import combining, plan_arguments, table_rows, tables, templates
 from .combining import Combination, Factors, Product, TableRow
 from .plan_arguments import SEED, TAKE, TEMPLATE
@@ -194,6 +195,7 @@ def make_plan(
     texts = templates.read_templates(template)
     arguments.require_type(values, Mapping, "a dict of values per placeholder")
     arguments.require_type(params, Mapping, "a dict of values per parameter")
+    values = {composed(str(name)): given for name, given in values.items()}
     plan_arguments.check_options(combine, count, seed, takes)
     takes, seed = int(takes), int(seed)  # NumPy's numbers cannot be stored
     count = None if count is None else int(count)

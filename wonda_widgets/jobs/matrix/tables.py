@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import InvalidInputError
 from ...utils import paths, plain_values
+from ...utils.names import composed
 
 FIELD = "table"  # the argument, for errors
 #: Columns beside placeholders and parameters.
@@ -50,7 +51,7 @@ def read_table(given: Any) -> Table:
             raise InvalidInputError(
                 FIELD, f"Row {number} of the table is not a dict.", "Pass a list of dicts."
             )
-        names = [str(name).strip() for name in record]
+        names = [composed(str(name).strip()) for name in record]
         if len(set(names)) < len(names):
             _check_names(names)
         rows.append(dict(zip(names, map(_cell, record.values()), strict=True)))
@@ -126,7 +127,7 @@ def read_csv(content: bytes, name: str) -> Table:
     except csv.Error as error:
         raise InvalidInputError(FIELD, f"{name} is not a CSV file: {error}.") from None
     lines = [line for line in lines if any(cell.strip() for cell in line)]
-    header = [column.strip() for column in lines[0]] if lines else []
+    header = [composed(column.strip()) for column in lines[0]] if lines else []
     while header and not header[-1]:
         header.pop()
     _check_names(header)

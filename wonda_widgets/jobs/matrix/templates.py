@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidInputError
 from ...utils import plain_values, suggestions
-from ...utils.names import is_name
+from ...utils.names import composed, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,7 +133,7 @@ def _names(template: str) -> list[str]:
                 else f"“{found}” in the template is not a placeholder.",
                 "Write {subject} for a variable part, and {{ or }} for a brace.",
             )
-        names.append(name.strip())
+        names.append(composed(name.strip()))
     return list(dict.fromkeys(names))
 
 
@@ -142,7 +142,7 @@ def fill_template(template: str, values: Mapping[str, str]) -> str:
 
     def fill(match: re.Match[str]) -> str:
         name = match.group(1)
-        return match.group()[0] if name is None else values[name.strip()]
+        return match.group()[0] if name is None else values[composed(name.strip())]
 
     return _BRACES.sub(fill, template)
 

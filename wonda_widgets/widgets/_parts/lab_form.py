@@ -141,9 +141,6 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
         self._run_listeners: list[Callable[[Matrix], object]] = []
         self._offered: dict[tuple[str, str], GenerationModel] = {}  # by kind and key
         self._more_of: str | None = None  # the prompt of the result of which more are wanted
-        #: The table, as it is and as it is shown, and the reference images before those of a
-        #: result, for Undo.
-        self._before_more: tuple[tables.Table, dict[str, Any], list[Reference]] | None = None
         self._table = tables.read_table(table)
         amount = check_amount(budget)
         plan_arguments.check_takes(takes)
@@ -386,7 +383,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
         kind = "video" if image.media.is_video else "image"
         model = self._offered.get((kind, image.model))
         params, refused = saved_file.split_params(model, image.params)
-        self._remember(*FORM_TRAITS)
+        self._remember_all()
         with self.hold_sync():
             self.kind = kind
             self.templates = [{"name": "", "text": templates.literal(image.prompt)}]
@@ -397,7 +394,6 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             self.file_note = (
                 f"The selected result is filled in. Run generates {DEFAULT_MORE} more takes of it."
             )
-        self._before_more = self._table, self.table, list(self._references)
         self._set_table([])
         self._references.clear()
         for media_id in image.references:
@@ -416,19 +412,20 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             self._more_of
         }
 
-    def _undo_fill(self) -> None:
-        self._more_of = None
-        if self._before_more is not None:
-            (self._table, self.table, references), self._before_more = self._before_more, None
-            self._references[:] = references
-            self._show_references()
+    def _remember_all(self) -> None:
+        others = self._table, list(self._references), self._more_of
+        self._remember(*FORM_TRAITS, "table", others=others)
+
+    def _restore(self, others: tuple[tables.Table, list[Reference], str | None]) -> None:
+        self._table, references, self._more_of = others
+        self._references[:] = references
+        self._show_references()
 
     # ------------------------------------------------------------ a saved file
 
     def _use_settings(self, settings: SavedSettings, name: str) -> None:
         """Fill the form; a template that was typed is kept beside that of the file."""
         self._remember("kind", "templates", "models", "params")
-        self._before_more = None
         found = next((key for key in self._offered if key[1] == settings.model), None)
         model = self._offered[found] if found else None
         params, refused = saved_file.split_params(model, settings.params)
@@ -639,6 +636,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             return
         self._on_dismiss_plan(None)
         request = plan.request
+        self._remember_all()
         with self.hold_sync():
             self.kind = plan.kind
             self.templates = [{"name": name, "text": text} for name, text in plan.templates.items()]
@@ -650,6 +648,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             self.takes = request.takes
             self.combine, self.seed = request.combine, request.seed
             self.count = request.count or self.count
+            self.file_note = "The unfinished plan is filled in."
         self._references.clear()
         for media_id in request.attachment_media_ids:
             self.add_reference(Media(media_id=media_id))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ...models import GenerationModel
 
 MAX_FILE_BYTES = 200_000_000
+MAX_UNDO = 20
 MAX_NAME_LENGTH = 80  # characters
 
 
@@ -29,7 +30,8 @@ class SavedFile(Panel):
 
     file_note = traitlets.Unicode("").tag(sync=True)
     """What was filled in from a file, and what was not; empty for none."""
-    _before_file: dict[str, Any] | None = None  # the values before, for Undo
+    #: For each fill, oldest first, what was in the form before, for Undo.
+    _befores: tuple[tuple[dict[str, Any], Any], ...] = ()
 
     def _use_settings(self, settings: SavedSettings, name: str) -> None:
         """Fill the form, on the package's loop."""
@@ -48,20 +50,25 @@ class SavedFile(Panel):
 
     @requires(Permission.GENERATE)
     def _on_undo_file(self, _content: object) -> None:
-        """Restore what was in the form before the file."""
-        before, self._before_file = self._before_file, None
+        """Restore what was in the form before it was filled for the last time."""
+        if not self._befores:
+            return
+        *earlier, (values, others) = self._befores
+        self._befores = tuple(earlier)
         with self.hold_sync():
-            for trait, value in (before or {}).items():
+            for trait, value in values.items():
                 self.set_trait(trait, value)
-            self.file_note = ""
-        self._undo_fill()
+        if others is not None:
+            self._restore(others)
 
-    def _undo_fill(self) -> None:
-        """Restore what is in no trait."""
+    def _restore(self, others: Any) -> None:
+        """Restore what is in no trait, as it was given to `_remember`."""
+        raise NotImplementedError
 
-    def _remember(self, *traits: str) -> None:
-        """Keep the values of the form, for Undo."""
-        self._before_file = {trait: getattr(self, trait) for trait in traits}
+    def _remember(self, *traits: str, others: Any = None) -> None:
+        """Keep what is in the form, for Undo."""
+        values = {trait: getattr(self, trait) for trait in (*traits, "file_note")}
+        self._befores = (*self._befores[-MAX_UNDO:], (values, others))
 
 
 MAX_LISTED = 20  # names of parameters in a note

@@ -221,7 +221,7 @@ def text_of(name: str, snippets: Mapping[str, str]) -> str:
             "prompt",
             f"There is no snippet {{{clean}}}.",
             suggestions.did_you_mean(clean, snippets)
-            or f"Save it first, or write {{{{{clean}}}}} to send {{{clean}}}.",
+            or f"Save it with ww.Snippets(), or write {{{{{clean}}}}} to send {{{clean}}}.",
         )
     return snippets[clean]
 
@@ -237,8 +237,8 @@ def check(name: Any, text: Any) -> tuple[str, str]:
     if not is_snippet_name(clean) or len(clean) > MAX_NAME_LENGTH:
         raise InvalidInputError(
             "name",
-            f"{str(name)[:40]!r} is not the name of a snippet.",
-            "Write a kind and a name, such as style:noir.",
+            f"“{str(name)[:40]}” is not the name of a snippet.",
+            "Write a category and a name, such as style:noir.",
         )
     if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT_LENGTH:
         raise InvalidInputError(

@@ -15,6 +15,7 @@ import traitlets
 from ..api import reviews
 from ..api.reviews import key_of
 from ..errors import InvalidInputError, WondaError
+from ..jobs.matrix.plan_arguments import TAKE
 from ..reviewing import pairing, results
 from ..utils import arguments, event_loop
 from ..utils.table_rows import spreadsheet_row
@@ -108,6 +109,7 @@ class Review(Panel):
             question=question,
             mode=mode,
             setup=setup,
+            count=0 if isinstance(given, str) else len(given),
             **traits,
         )
         if given:
@@ -157,6 +159,12 @@ class Review(Panel):
                     "review", "There is no such review here.", "Check its link or ID."
                 )
             found = await api.images(review)
+            if not found:
+                raise InvalidInputError(
+                    "review",
+                    "The images of this review are not in this journal.",
+                    "Open it with the journal in which they were generated.",
+                )
         else:
             found = await api.resolve(images, mode)
             review = await api.open(found, question, mode)
@@ -191,15 +199,19 @@ class Review(Panel):
     def ranking(self) -> list[dict[str, Any]]:
         """Return each image as a flat row, best first, for ``pandas.DataFrame``.
 
+        Approved images are first if images are approved.
+
         ``score`` is the estimated share of votes that the image wins against an average one, and
         ``low`` and ``high`` are its 95% interval. ``best_rank`` and ``worst_rank`` are the ranks
         that the votes do not rule out.
         """
         found = self.results()
         if found.ranking is None:
+            leads = _leads(found.votes)
+            best_first = sorted(self._images, key=lambda key: -leads.get(key, 0))
             return [
-                {**image.row(), "approval": found.approvals.get(key, "")}
-                for key, image in self._images.items()
+                {**self._images[key].row(), "approval": found.approvals.get(key, "")}
+                for key in best_first
             ]
         rows = []
         for each in found.ranking.images:
@@ -213,8 +225,8 @@ class Review(Panel):
     def winner(self) -> GeneratedImage | None:
         """The only image in the first place, or the one with most approvals over rejections.
 
-        None without votes, and if several images are equally good. `is_decided` says whether the
-        votes suffice.
+        None without votes, and if several images are equally good. Of pairs, `is_decided` says
+        whether the votes suffice.
         """
         found = self.results()
         if not found.votes:
@@ -222,12 +234,7 @@ class Review(Panel):
         if found.ranking is not None:
             points = {image.key: image.score for image in found.ranking.images}
         else:
-            counts = results.approvals(found.votes)
-            points = {
-                key: lead
-                for key, each in counts.items()
-                if (lead := each[results.APPROVE] - each[results.REJECT]) > 0
-            }
+            points = {key: lead for key, lead in _leads(found.votes).items() if lead > 0}
         present = sorted((key for key in points if key in self._images), key=lambda k: -points[k])
         if not present or (len(present) > 1 and math.isclose(*(points[k] for k in present[:2]))):
             return None
@@ -235,7 +242,10 @@ class Review(Panel):
 
     @property
     def is_decided(self) -> bool:
-        """Whether the first image is better than each other one, with 95% confidence."""
+        """Whether the first image is better than each other one, with 95% confidence.
+
+        False if images are approved, which are not compared.
+        """
         ranking = self.results().ranking
         return ranking is not None and ranking.is_decided
 
@@ -490,7 +500,10 @@ class Review(Panel):
 
     def _title(self, key: str) -> str:
         image = self._images.get(key)
-        return image.prompt[:MAX_TITLE_LENGTH] if image else "Deleted from the journal"
+        if image is None:
+            return "Deleted from the journal"
+        take = image.values.get(TAKE)
+        return image.prompt[:MAX_TITLE_LENGTH] + (f" (take {take})" if take else "")
 
 
 def _check(
@@ -508,6 +521,14 @@ def _check(
     given = list(images)
     reviews.check_images(given, mode)
     return given
+
+
+def _leads(votes: list[Vote]) -> dict[str, int]:
+    """Return how many people more approve than reject each image."""
+    return {
+        key: each[results.APPROVE] - each[results.REJECT]
+        for key, each in results.approvals(votes).items()
+    }
 
 
 def _left(turns: list[list[str]], votes: list[Vote]) -> list[list[str]]:

@@ -56,6 +56,10 @@ def made(wonda):
     return matrix
 
 
+async def on_loop(act):
+    act()
+
+
 def keys_of(lab, *places):
     return [lab.gallery._items[place].key for place in places]
 
@@ -1206,3 +1210,117 @@ def test_history_image_is_reused_as_form_and_reference(panel, settled, wonda):
     asked = history.studio.job.request
     assert asked["attachmentMediaIds"] == [job.snapshot.media.media_id]
     settled(lambda: history.gallery.total == 2)
+
+
+def test_undo_restores_each_fill(lab, settled, made):
+    typed = only("Typed {subject} and {light}")
+    lab.form.templates = typed
+    for image in made.images[:2]:
+        event_loop.run_blocking(on_loop(lambda image=image: lab.form.fill_more(image)))
+    assert lab.form.templates == only(made.images[1].prompt)
+    send(lab.form, "undo_file")
+    settled(lambda: lab.form.templates == only(made.images[0].prompt))
+    assert lab.form.file_note
+    send(lab.form, "undo_file")
+    settled(lambda: lab.form.templates == typed)
+    assert not lab.form.file_note
+    send(lab.form, "undo_file")
+    send(lab.form, "dismiss_plan")
+    assert lab.form.templates == typed
+
+
+def test_opened_plan_can_be_undone(lab, settled, panel):
+    run(lab)
+    settled(lambda: lab.matrix is not None and lab.matrix.state == "running")
+    send(lab.gallery, "stop")
+    settled(lambda: lab.matrix.state == "stopped" and not lab.matrix.progress.running)
+    later = panel(ww.PromptLab, template="My {own}", values={"own": ["words"]})
+    settled(lambda: later.form.unfinished_plan)
+    send(later.form, "open_plan")
+    settled(lambda: later.form.templates == only(TEMPLATE))
+    send(later.form, "undo_file")
+    settled(lambda: later.form.templates == only("My {own}"))
+    assert later.form.values == {"own": ["words"]}
+
+
+def test_parameter_that_no_model_has_is_told(panel, settled):
+    lab = panel(
+        ww.PromptLab, template="A {n}", values={"n": [1, 2.5]}, params={"aspect_ratio": "4:5"}
+    )
+    settled(lambda: lab.form.plan.get("count") == 2)
+    assert lab.form.values == {"n": ["1", "2.5"]}
+    assert lab.form.plan["notes"] == ["No chosen model has aspect ratio, so it is not sent."]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"values": {"n": [object()]}},
+        {"combine": "foo"},
+        {"combine": "random", "count": 0},
+        {"seed": "x"},
+        {"takes": 0},
+    ],
+)
+def test_odd_arguments_of_a_lab_are_explained(wonda, arguments):
+    with pytest.raises(ww.InvalidInputError):
+        ww.PromptLab(wonda, template="A {n}", **{"values": {"n": ["a"]}, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        *[("2.5", 2.5), ("2,50", 2.5), ("$ 5", 5.0), ("5 $", 5.0), ("1000", 1000.0), (".5", 0.5)],
+        *[
+            ("1,000", None),
+            ("1_0", None),
+            ("2,50 €", None),
+            ("1e3", None),
+            ("٣", None),
+            ("0", None),
+        ],
+    ],
+)
+def test_budget_is_read_as_it_is_meant(lab, settled, text, amount):
+    lab.form.budget = text
+    if amount is None:
+        settled(lambda: (lab.form.plan.get("problem") or {}).get("field") == "budget")
+    else:
+        settled(lambda: lab.form.plan.get("budget") == f"${amount:.2f}")
+
+
+def test_unknown_snippet_hides_no_field(lab, settled):
+    lab.form.templates = only("A {other}, {style:unknown}")
+    settled(lambda: lab.form.placeholders == ["other"])
+    settled(lambda: "no snippet {style:unknown}" in lab.form.plan["problem"]["title"])
+
+
+def test_names_are_found_however_they_are_composed(wonda, made):
+    matrix = wonda.images.matrix("A {caf\u00e9}", {"cafe\u0301": ["x"]}, "z-image")
+    assert [row["prompt"] for row in matrix.wait()] == ["A x"]
+    table = [{"cafe\u0301": "y"}]
+    assert wonda.images.matrix("A {caf\u00e9}", {}, "z-image", table=table).wait()
+    wonda.history.collect(made.images[:1], "caf\u00e9  noir")
+    wonda.history.collect(made.images[1:2], "cafe\u0301 noir")
+    assert wonda.history.collections() == {"caf\u00e9 noir": 2}
+    assert wonda.history.count(collection="cafe\u0301  noir") == 2
+
+
+@pytest.mark.parametrize("rank", [2**63, 10**30, 0, True])
+def test_odd_rank_is_refused(wonda, rank):
+    with pytest.raises(ww.InvalidInputError, match="rank must be"):
+        wonda.history.search(rank=rank)
+    with pytest.raises(ww.InvalidInputError, match="order must be"):
+        wonda.history.search(order=[])
+
+
+def test_matrix_stands_for_its_images(panel, wonda, made, tmp_path):
+    unmade = wonda.images.matrix("B {x}", {"x": ["a", "b"]}, "z-image")
+    with pytest.raises(ww.InvalidInputError, match="at least"):
+        ww.Review(unmade, wonda=wonda)
+    assert len(wonda.jobs.recent()) == len(made.images)
+    assert panel(ww.Review, made).count == 6
+    assert wonda.history.grid(made, tmp_path / "grid.html").exists()
+    text = (tmp_path / "grid.html").read_text("utf-8")
+    assert 'alt="' in text
+    assert made.images[0].prompt not in text

@@ -5,6 +5,7 @@ import itertools
 import re
 
 import httpx
+import msgspec
 import pytest
 from conftest import KEY, send
 
@@ -435,3 +436,23 @@ def test_review_that_opens_late_does_not_replace_a_newer_one(
     event_loop.call_soon(held.set)
     assert review.votes() == []  # waits until the loop has run
     assert (review.question, review.count) == ("Second?", 2)
+
+
+def test_review_without_its_images_says_so(panel, settled, images, wonda):
+    gone = [msgspec.structs.replace(image, intent=f"gone-{n}") for n, image in enumerate(images)]
+    review = event_loop.run_blocking(wonda._async.reviews.open(gone, "Which one?"))
+    late = panel(ww.Review, review.id)
+    settled(lambda: late.state == "unavailable")
+    assert "not in this journal" in late.error["title"]
+    with pytest.raises(ww.InvalidInputError, match="not the ID of a review"):
+        ww.Review("")
+
+
+def test_approved_images_come_first(panel, person, images):
+    review = panel(ww.Review, images, mode="approve")
+    ana = person(review, "a")
+    while ana.turn["images"]:
+        key = ana.turn["images"][0]
+        ana.vote("approve" if key == images[-1].intent else "reject")
+    assert [row["approval"] for row in review.ranking()][0] == "approved"
+    assert review.ranking()[0]["prompt"] == images[-1].prompt

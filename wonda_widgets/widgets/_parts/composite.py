@@ -9,7 +9,7 @@ the browser shows them from their models:
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import traitlets
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ...api.history import AsyncHistory
+    from ...api.reviews import Mode
     from ...client.wonda_client import AsyncWonda
     from ...jobs.job import Job
     from ...journal.generated_image import GeneratedImage
@@ -198,7 +199,7 @@ class CompositePanel(Panel):
             from ..review import Review  # noqa: PLC0415 - loaded when it is needed
 
             self.review = Review(wonda=self._client, banner=False, setup=True)
-        self.review.show(images)
+        self.review.show(images, self.review.question, mode=cast("Mode", self.review.mode))
         self._reveal(self.review, back=gallery)
 
     def _reveal(

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import math
 import random
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -17,7 +19,7 @@ from ...jobs.matrix.cells import total_price
 from ...jobs.matrix.matrix import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, Matrix
 from ...jobs.matrix.plan_budget import check_amount
 from ...models import Media, parameters, reference_limits
-from ...utils import event_loop, plain_values
+from ...utils import arguments, event_loop, plain_values
 from .._shared import error_alerts, formatting, plan_summary, saved_file
 from .._shared.frontend import view
 from .._shared.permissions import Permission, requires
@@ -28,7 +30,7 @@ from ..prompt_form import KINDS, shown
 from .table_field import TableField, shown_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from ...api.generations import Templates
     from ...client.wonda_client import AsyncWonda, Wonda
@@ -43,6 +45,9 @@ PLAN_DELAY_SECONDS = 0.05  # without a change; the page also waits until the use
 DEFAULT_COUNT = 10  # of a random sample
 DEFAULT_MORE = 4  # takes of a result
 LARGEST_SEED = 2**31 - 1 - plan_arguments.MAX_TAKES  # so that each take can have the next one
+
+#: US dollars with a point or a comma before the cents; "1,000" would be unclear.
+_AMOUNT = re.compile(r"\$?\s*([0-9]+(?:\.[0-9]*|,[0-9]{1,2})?|[.,][0-9]{1,2})\s*\$?", re.ASCII)
 
 UNCHECKED_NOTE = "You chose to continue: earlier results may be generated and charged again."
 
@@ -143,7 +148,12 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
         self._more_of: str | None = None  # the prompt of the result of which more are wanted
         self._table = tables.read_table(table)
         amount = check_amount(budget)
-        plan_arguments.check_takes(takes)
+        sample_size = DEFAULT_COUNT if count is None else count
+        plan_arguments.check_options(
+            combine, sample_size if combine == "random" else None, seed, takes
+        )
+        arguments.require_type(values or {}, Mapping, "a dict of values per placeholder")
+        arguments.require_type(params or {}, Mapping, "a dict of values per parameter")
         texts = templates.read_templates(template) if template else {"": ""}
         if template and not any(map(snippets.names_in, texts.values())):
             templates.check_names(texts.values(), values or {})
@@ -152,20 +162,17 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             kind=kind,
             templates=[{"name": name, "text": text} for name, text in texts.items()],
             table=shown_table(self._table),
-            values={
-                name: plan_arguments.as_list(f"values.{name}", f"{{{name}}}", choices)
-                for name, choices in (values or {}).items()
-            },
-            models=plan_arguments.as_list("models", "The model", models),
+            values={name: _as_texts(name, choices) for name, choices in (values or {}).items()},
+            models=list(map(str, plan_arguments.as_list("models", "The model", models))),
             params={
                 name: plan_arguments.as_list(f"params.{name}", name, choices)
                 for name, choices in (params or {}).items()
             },
             takes=plain_values.to_plain(takes),
             combine=combine,
-            count=plain_values.to_plain(count) if count is not None else DEFAULT_COUNT,
+            count=plain_values.to_plain(sample_size),
             seed=plain_values.to_plain(seed),
-            budget=f"{amount:.2f}" if amount is not None else "",
+            budget=f"{amount:.2f}" if round(amount, 2) == amount else f"{amount:g}",
             max_concurrency=plain_values.to_plain(max_concurrency),
             **traits,
         )
@@ -297,12 +304,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             for name, choices in self.values.items()
             if name in self.placeholders and name not in columns
         }
-        accepted = {
-            field["name"]
-            for model in self.available_models
-            if model["kind"] == self.kind and model["key"] in self.models
-            for field in model["fields"]
-        }
+        accepted = self._accepted_params()
         params = {
             name: choices
             for name, choices in self.params.items()
@@ -325,6 +327,31 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             max_concurrency=self.max_concurrency,
             allow_unchecked=self._accepts_journal_problem,
         ).prepare()
+
+    def _accepted_params(self) -> set[str]:
+        """Return the names of the parameters of the chosen models."""
+        return {
+            field["name"]
+            for model in self.available_models
+            if model["kind"] == self.kind and model["key"] in self.models
+            for field in model["fields"]
+        }
+
+    def _notes(self) -> list[str]:
+        """Return sentences about what the form has and the plan does not use."""
+        columns = self.table.get("columns", ())
+        unused = [
+            name
+            for name, choices in self.params.items()
+            if choices and name not in {*self._accepted_params(), *columns}
+        ]
+        unchecked = [UNCHECKED_NOTE] if self._accepts_journal_problem else []
+        if not unused:
+            return unchecked
+        labels = plan_arguments.enumerate_names(
+            [parameters.humanize(each).lower() for each in unused]
+        )
+        return [f"No chosen model has {labels}, so it is not sent.", *unchecked]
 
     def _named_templates(self) -> str | dict[str, str]:
         """Return the templates as `images.matrix` accepts them, each text once.
@@ -350,11 +377,17 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
         Raises
         ------
         InvalidInputError
-            If a template is invalid.
+            If a template is invalid, or uses an unknown snippet.
         """
-        fill = self._client.snippets.fill_template
-        texts = [await fill(each.get("text", "")) for each in self.templates]
-        self.placeholders = templates.all_placeholders(texts)
+        known = await self._client.snippets.all()
+        texts = [each.get("text", "") for each in self.templates]
+        # An unknown snippet does not hide the fields of the placeholders.
+        empty = {name: "" for text in texts for name in snippets.names_in(text)}
+        self.placeholders = templates.all_placeholders(
+            snippets.fill_template(text, empty | known) for text in texts
+        )
+        for text in texts:
+            snippets.fill_template(text, known)
 
     # ------------------------------------------------------------ reference images
 
@@ -449,8 +482,10 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             If the field is empty or is not an amount above 0.
         """
         text = self.budget.strip()
+        amount = _AMOUNT.fullmatch(text)
         with contextlib.suppress(ValueError, InvalidInputError):
-            return check_amount(float(text.removeprefix("$").replace(",", ".")))
+            if amount is not None:
+                return check_amount(float(amount.group(1).replace(",", ".")))
         raise InvalidInputError(
             "budget",
             f"“{text}” is not an amount above 0." if text else "No budget is set.",
@@ -517,7 +552,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             "usd": f"${usd:.2f}" if usd is not None else "unknown",
             "budget": f"${matrix.budget:.2f}" if matrix.budget is not None else "",
             "share": usd / matrix.budget if usd is not None and matrix.budget else 0.0,
-            "notes": [*plan.notes, *([UNCHECKED_NOTE] if self._accepts_journal_problem else [])],
+            "notes": [*plan.notes, *self._notes()],
         }
 
     def _action_for(self, matrix: Matrix) -> str:
@@ -657,6 +692,11 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
     def _on_dismiss_plan(self, _content: object) -> None:
         self._unfinished_plan = None
         self.unfinished_plan = ""
+
+
+def _as_texts(name: str, choices: Any) -> list[str]:
+    field, label = f"values.{name}", f"{{{name}}}"
+    return plan_arguments.to_texts(field, label, plan_arguments.as_list(field, label, choices))
 
 
 def _with_new_seed(params: dict[str, Any], model: GenerationModel | None) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Snippets(SnippetMenu):
     _panel = view("snippets")
 
     note = traitlets.Unicode("").tag(sync=True)
-    """What was imported; empty for nothing."""
+    """What was saved or imported last; empty for nothing."""
 
     def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
         super().__init__(wonda, **traits)
@@ -49,19 +49,22 @@ class Snippets(SnippetMenu):
 
     @requires(Permission.GENERATE)
     def _on_save(self, content: Mapping[str, Any]) -> None:
-        self._start(self._save, content.get("name"), content.get("text"), content.get("former"))
+        self._start(self._save, content)
 
-    async def _save(self, name: Any, text: Any, former: Any) -> None:
+    async def _save(self, content: Mapping[str, Any]) -> None:
+        name, text, former = (content.get(key) for key in ("name", "text", "former"))
         clean, _ = api.check(name, text)
         if clean != former and clean in await self._client.snippets.all():
             raise InvalidInputError(
                 "name", f"There is already a snippet {clean}.", "Edit it, or choose another name."
             )
-        await self._client.snippets.save(name, text)
+        await self._client.snippets.save(clean, str(text))
         if former and former != clean:
             await self._client.snippets.remove(former)
         self.error = None
         await self._load_snippets()
+        self.note = f"{clean} is saved."
+        self.send({"type": "saved", "view": content.get("view")})
 
     @requires(Permission.GENERATE)
     def _on_remove(self, content: Mapping[str, Any]) -> None:

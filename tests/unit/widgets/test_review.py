@@ -454,5 +454,5 @@ def test_approved_images_come_first(panel, person, images):
     while ana.turn["images"]:
         key = ana.turn["images"][0]
         ana.vote("approve" if key == images[-1].intent else "reject")
-    assert [row["approval"] for row in review.ranking()][0] == "approved"
+    assert review.ranking()[0]["approval"] == "approved"
     assert review.ranking()[0]["prompt"] == images[-1].prompt

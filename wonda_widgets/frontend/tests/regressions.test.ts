@@ -403,7 +403,7 @@ test("a number out of its range is explained, kept and not run", async () => {
     await settled();
     assert.equal(takes.value, wrong);
     assert.match(element.textContent ?? "", /Enter a whole number from 1 to 100\./);
-    assert.match(element.textContent ?? "", /First correct: Takes of each\./);
+    assert.match(element.textContent ?? "", /Fix first: Takes of each\./);
     assert.equal(run(), "true");
     assert.equal(model.state.takes, 1);
   }

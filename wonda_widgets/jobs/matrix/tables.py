@@ -120,7 +120,7 @@ def read_csv(content: bytes, name: str) -> Table:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidInputError(
-            FIELD, f"{name} is not in UTF-8.", "Save it as “CSV UTF-8” and try again."
+            FIELD, f"{name} is not a CSV file in UTF-8.", "Save it as “CSV UTF-8” and try again."
         ) from None
     try:
         lines = _lines(text)

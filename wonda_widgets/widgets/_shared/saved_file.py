@@ -100,8 +100,8 @@ def _read(data: bytes, name: str) -> SavedSettings:
         raise InvalidInputError(
             "path",
             f"{name} does not say how it was generated.",
-            "Use a PNG, JPEG or WebP file that Save, Download or history.export wrote, or one of "
-            "AUTOMATIC1111. A file of media.download has no settings.",
+            "Use an image saved with Save, Download or history.export, or by AUTOMATIC1111. Files "
+            "from media.download contain no settings.",
         )
     return found
 

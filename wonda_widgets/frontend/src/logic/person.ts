@@ -17,7 +17,12 @@ export function readPerson(): Person {
   } catch {
     // See `fallback`.
   }
-  const person = fallback ?? { id: randomId(), name: "" };
+  return fallback ?? newPerson();
+}
+
+/** Another person at this browser. */
+export function newPerson(): Person {
+  const person = { id: randomId(), name: "" };
   writePerson(person);
   return person;
 }

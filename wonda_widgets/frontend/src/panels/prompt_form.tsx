@@ -162,7 +162,7 @@ export function PromptForm() {
         }
       >
         {(control) => (
-          <DropSavedFile file={file}>
+          <DropSavedFile onDrop={file.read}>
             <textarea
               {...control}
               {...prompt.control}

@@ -2,7 +2,8 @@
 
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { usePanel, useUid } from "../runtime/context";
+import { own } from "../logic/own";
+import { useMessages, usePanel, useUid } from "../runtime/context";
 import { useDownloads } from "../runtime/downloads";
 import { AlertBox } from "../ui/alert";
 import { Button } from "../ui/button";
@@ -11,6 +12,13 @@ import type { SnippetTraits } from "../ui/snippet_menu";
 
 interface Traits extends SnippetTraits {
   note: string;
+}
+
+interface Draft {
+  /** The name of the snippet that is edited; empty for a new one. */
+  former: string;
+  name: string;
+  text: string;
 }
 
 export function Snippets() {
@@ -23,17 +31,29 @@ export function Snippets() {
   useDownloads(viewId);
   const snippets = Object.entries(panel.get("snippets"));
   const mayEdit = panel.allows("generate");
-  const edit = (chosen: string, content: string) => {
-    former.value = name.value = chosen;
-    text.value = content;
+  const replaced = useSignal<Draft | null>(null); // what was typed and not saved, for Undo
+  const fill = (next: Draft) => {
+    const typed = { former: former.peek(), name: name.peek(), text: text.peek() };
+    const isEmpty = !typed.name.trim() && !typed.text.trim();
+    const isUnchanged =
+      typed.former === typed.name && own(panel.peek("snippets"), typed.former) === typed.text;
+    replaced.value = isEmpty || isUnchanged ? null : typed;
+    former.value = next.former;
+    name.value = next.name;
+    text.value = next.text;
     nameInput.current?.focus();
   };
+  useMessages((content) => {
+    if (content.type !== "saved" || content.view !== viewId) return;
+    former.value = name.value = text.value = "";
+    replaced.value = null;
+  });
   const isReady = name.value.trim() !== "" && text.value.trim() !== "";
   return (
     <>
       <h3>Snippets</h3>
       <p class="wonda-help">
-        Pieces of prompts with a name. A prompt or template uses one as {"{style:noir}"}.
+        Named pieces of prompts. To use one, write its name in a prompt: {"{style:noir}"}.
       </p>
       <AlertBox />
       <ul class="wonda-snippets" aria-label="Snippets" hidden={!snippets.length}>
@@ -42,7 +62,11 @@ export function Snippets() {
             <strong dir="auto">{each}</strong>
             <span dir="auto">{content}</span>
             <span class="wonda-buttons" hidden={!mayEdit}>
-              <Button small label={`Edit ${each}`} onPress={() => edit(each, content)}>
+              <Button
+                small
+                label={`Edit ${each}`}
+                onPress={() => fill({ former: each, name: each, text: content })}
+              >
                 Edit
               </Button>
               <Button
@@ -50,8 +74,7 @@ export function Snippets() {
                 label={`Remove ${each}`}
                 onPress={() => {
                   panel.send({ type: "remove", name: each });
-                  edit(each, content); // Save brings it back
-                  former.value = "";
+                  fill({ former: "", name: each, text: content }); // Save brings it back
                 }}
               >
                 Remove
@@ -60,7 +83,14 @@ export function Snippets() {
           </li>
         ))}
       </ul>
+      <div class="wonda-file-note" role="status" hidden={!replaced.value}>
+        <span>What you typed was not saved.</span>
+        <Button small onPress={() => replaced.value && fill(replaced.value)}>
+          Undo
+        </Button>
+      </div>
       <div class="wonda-snippet-form" hidden={!mayEdit}>
+        <h4>{former.value ? `Edit ${former.value}` : "New snippet"}</h4>
         <Field label="Name">
           {(control) => (
             <input
@@ -103,14 +133,18 @@ export function Snippets() {
                 name: name.peek(),
                 text: text.peek(),
                 former: former.peek(),
+                view: viewId,
               });
-              former.value = name.peek().trim();
             }}
           >
             Save
           </Button>
-          <Button small hidden={!name.value && !text.value} onPress={() => edit("", "")}>
-            New
+          <Button
+            small
+            hidden={!name.value && !text.value}
+            onPress={() => fill({ former: "", name: "", text: "" })}
+          >
+            {former.value ? "Cancel" : "Clear"}
           </Button>
         </div>
       </div>

@@ -117,7 +117,7 @@ export function ListField(props: Props) {
               type="text"
               dir="auto"
               class="wonda-chip-input"
-              placeholder="add…"
+              placeholder="type, then Enter"
               autocomplete="off"
               value={text.value}
               onInput={(event) => {

@@ -5,6 +5,7 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { usePanel } from "../runtime/context";
 import { useDelivery } from "../runtime/delivery";
+import { focusedElement, hasFocus } from "../runtime/dom";
 import { fileDrop } from "../runtime/drop";
 import { Button } from "./button";
 
@@ -61,15 +62,21 @@ export function ChooseSavedFile({ file }: { file: SavedFile }) {
 
 /** The area on which a file can be dropped. */
 export function DropSavedFile({
-  file,
+  onDrop,
   children,
 }: {
-  file: SavedFile;
+  onDrop: (file: File) => void;
   children: ComponentChildren;
 }) {
   const box = useRef<HTMLDivElement>(null);
+  const drop = ([first]: FileList) => {
+    if (!first) return;
+    // While a field has the focus, its text does not follow the kernel.
+    if (hasFocus(box.current)) (focusedElement(box.current as Node) as HTMLElement).blur();
+    onDrop(first);
+  };
   return (
-    <div ref={box} class="wonda-drop-settings" {...fileDrop(box, ([first]) => file.read(first))}>
+    <div ref={box} class="wonda-drop-settings" {...fileDrop(box, drop)}>
       {children}
     </div>
   );

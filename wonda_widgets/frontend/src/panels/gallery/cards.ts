@@ -3,7 +3,7 @@
 import { type Signal, useSignalEffect } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { usePanel } from "../../runtime/context";
-import { hasFocus, targetOf } from "../../runtime/dom";
+import { focusedElement, hasFocus, targetOf } from "../../runtime/dom";
 import { useFocusBefore } from "../../runtime/focus";
 import { useHotkeys } from "../../runtime/keys";
 import type { ImageStore } from "./image_store";
@@ -61,8 +61,11 @@ export function useCards({ store, active, focusRequest, open, grid, ...place }: 
     const element = grid.current;
     if (!element) return;
     const lost = isCard(focusBefore.current) && !hasFocus(element);
-    if (!isWanted.current && !lost) return;
+    // The person may be in another panel by now.
+    const isElsewhere = focusedElement(element)?.closest(".wonda") && !hasFocus(panel.root);
+    const wanted = isWanted.current && !isElsewhere;
     isWanted.current = false;
+    if (!wanted && !lost) return;
     cardElement(element, active.peek())?.focus({ preventScroll: true });
   });
   useSignalEffect(() => {

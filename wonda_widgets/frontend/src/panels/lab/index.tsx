@@ -17,7 +17,7 @@ import { ListField } from "../../ui/list_field";
 import { References } from "../../ui/references";
 import { Select } from "../../ui/select";
 import { PlanTable } from "./plan_table";
-import { TableField } from "./table_field";
+import { TableField, useTableFile } from "./table_field";
 import { Templates } from "./templates";
 import type { LabTraits, Plan } from "./traits";
 import { useWholeNumber } from "./whole_number";
@@ -42,7 +42,7 @@ const MAX_RESULTS = 1000;
 const MAX_SEED = 2 ** 31 - 1;
 const COMBINE = [
   { value: "product", label: "All combinations" },
-  { value: "zip", label: "In pairs" },
+  { value: "zip", label: "Row by row" },
   { value: "random", label: "Random sample" },
 ];
 
@@ -57,6 +57,7 @@ export function LabForm() {
   const seed = useWholeNumber("seed", { min: 0, max: MAX_SEED });
   const takers = useRef(new Map<string, () => void>()); // add what is typed in list fields
   const runButton = useRef<HTMLButtonElement>(null);
+  const tableFile = useTableFile();
 
   const state = panel.get("state");
   const plan = panel.get("plan");
@@ -117,6 +118,7 @@ export function LabForm() {
         onChange={selectKind}
       />
       <Templates
+        onTable={tableFile.read}
         error={problem.at("template")}
         register={register}
         onUnsent={(place, isUnsent) => {
@@ -143,7 +145,7 @@ export function LabForm() {
             />
           ))}
       </div>
-      <TableField error={problem.at("table")} />
+      <TableField file={tableFile} error={problem.at("table")} />
       <div class="wonda-params">
         <ListField
           label="Models"
@@ -186,7 +188,14 @@ export function LabForm() {
               {...control}
               options={COMBINE}
               value={panel.get("combine")}
-              onChange={(combine) => panel.set({ combine: combine as LabTraits["combine"] })}
+              onChange={(combine) => {
+                panel.set({ combine: combine as LabTraits["combine"] });
+                // A sample has at most as many as there are.
+                const all = plan.count + plan.requested;
+                const takes = panel.peek("takes");
+                if (combine === "random" && all > 0 && panel.peek("count") > all / takes)
+                  panel.set({ count: Math.max(1, Math.floor(all / takes)) });
+              }}
             />
           )}
         </Field>
@@ -225,7 +234,7 @@ export function LabForm() {
         </Button>
       </div>
       <p class="wonda-why" role="status">
-        {problem.summary}
+        {state === "running" ? "" : problem.summary}
       </p>
       <ContinueAnyway
         hidden={problem.place !== "allow_unchecked"}
@@ -321,11 +330,11 @@ function useProblem(fields: ParameterSpec[], invalid: string) {
     place,
     at: (name: string) => (name === place && isAtField && !isEmpty ? text : ""),
     summary: invalid
-      ? `First correct: ${labelOf(invalid)}.`
+      ? `Fix first: ${labelOf(invalid)}.`
       : !problem || isEmpty
         ? ""
         : isAtField
-          ? `First correct: ${labelOf(place)}.`
+          ? `Fix first: ${labelOf(place)}.`
           : text,
   };
 }

@@ -13,14 +13,10 @@ import type { LabTraits } from "./traits";
 const MAX_BYTES = 5_000_000; // a front end's websocket accepts messages of up to 10 MB
 const PASTED = "Pasted rows";
 
-export function TableField({ error }: { error: string }) {
-  const panel = usePanel<LabTraits>();
+/** Send a table to the kernel; tell what is wrong with the file. */
+export function useTableFile() {
   const delivery = useDelivery();
-  const input = useRef<HTMLInputElement>(null);
-  const drop = useRef<HTMLDivElement>(null);
-  const { name, columns = [], rows = [], count = 0 } = panel.get("table");
   const problem = useSignal(""); // of the last file, until another one is chosen
-
   const send = (name: string, content: ArrayBuffer) =>
     delivery.send({ type: "table_file", name }, [content]);
   const read = async (file: File | undefined) => {
@@ -36,14 +32,30 @@ export function TableField({ error }: { error: string }) {
       problem.value = `${file.name} cannot be read. Choose it again.`;
     }
   };
+  const paste = (text: string) => {
+    problem.value = "";
+    send(PASTED, new TextEncoder().encode(text).buffer);
+  };
+  return { read, paste, problem: problem.value };
+}
+
+export const isTable = ({ name }: File) => /\.(csv|tsv)$/i.test(name);
+
+type TableFile = ReturnType<typeof useTableFile>;
+
+export function TableField({ file, error }: { file: TableFile; error: string }) {
+  const panel = usePanel<LabTraits>();
+  const input = useRef<HTMLInputElement>(null);
+  const drop = useRef<HTMLDivElement>(null);
+  const { name, columns = [], rows = [], count = 0 } = panel.get("table");
   const more = count - rows.length;
   const alert = panel.get("error");
   const refusal = alert?.field === "table" ? `${alert.title} ${alert.text}`.trim() : "";
   return (
-    <div {...fileDrop(drop, ([first]) => read(first))}>
+    <div {...fileDrop(drop, ([first]) => file.read(first))}>
       <Field
         label="Table of values"
-        error={problem.value || refusal || error}
+        error={file.problem || refusal || error}
         aside={
           columns.length > 0 && (
             <span class="wonda-count">
@@ -110,7 +122,7 @@ export function TableField({ error }: { error: string }) {
               accept=".csv,.tsv,text/csv,text/tab-separated-values"
               class="wonda-file"
               onChange={({ currentTarget }) => {
-                read(currentTarget.files?.[0]);
+                file.read(currentTarget.files?.[0]);
                 currentTarget.value = "";
               }}
             />
@@ -120,12 +132,7 @@ export function TableField({ error }: { error: string }) {
           </div>
         )}
       </Field>
-      <PasteRows
-        onUse={(text) => {
-          problem.value = "";
-          send(PASTED, new TextEncoder().encode(text).buffer);
-        }}
-      />
+      <PasteRows onUse={file.paste} />
     </div>
   );
 }

@@ -9,22 +9,25 @@ import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
 import { ChooseSavedFile, DropSavedFile, SavedFileNote, useSavedFile } from "../../ui/saved_file";
 import { SnippetMenu } from "../../ui/snippet_menu";
+import { isTable } from "./table_field";
 import { TemplateInput } from "./template_input";
 import type { LabTraits, Template } from "./traits";
 
 const PAUSE = 120; // milliseconds
 const HELP =
-  "Write {subject} for what varies: it gets a field for its values, or a column of the table. " +
-  "{red|blue} tries both.";
+  "Write {subject} where the prompt varies; its values come from a field below or a column of " +
+  "the table. {red|blue} tries both.";
 
 interface Props {
   error: string;
   /** Registers a function that saves what is typed, and returns one that removes it. */
   register: (name: string) => (take: () => void) => () => void;
   onUnsent: (place: number, isUnsent: boolean) => void;
+  /** Receives a CSV file that was dropped on a template. */
+  onTable: (file: File) => void;
 }
 
-export function Templates({ error, register, onUnsent }: Props) {
+export function Templates({ error, register, onUnsent, onTable }: Props) {
   const panel = usePanel<LabTraits>();
   const box = useRef<HTMLDivElement>(null);
   const file = useSavedFile();
@@ -49,7 +52,9 @@ export function Templates({ error, register, onUnsent }: Props) {
         if (target instanceof HTMLTextAreaElement) lastFocused.current = target;
       }}
     >
-      <DropSavedFile file={file}>
+      <DropSavedFile
+        onDrop={(dropped) => (isTable(dropped) ? onTable(dropped) : file.read(dropped))}
+      >
         {templates.map((template, place) => (
           <TemplateField
             key={place}

@@ -1,10 +1,10 @@
 // `Review`: a person decides between two images at a time, or about one, without their prompts.
 
 import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
-import { readPerson, writePerson } from "../../logic/person";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { newPerson, readPerson, writePerson } from "../../logic/person";
 import { useMessages, usePanel, useUid } from "../../runtime/context";
-import { isVoila, targetOf } from "../../runtime/dom";
+import { focusedElement, isVoila, targetOf } from "../../runtime/dom";
 import { useDraftOf } from "../../runtime/draft";
 import { isPlain, useHotkeys } from "../../runtime/keys";
 import { AlertBox } from "../../ui/alert";
@@ -24,6 +24,7 @@ export function Review() {
   const showsResults = useSignal(false);
   const seesAll = useSignal(false); // the person wants the results before all is decided
   const stage = useRef<HTMLDivElement>(null);
+  const end = useRef<HTMLDivElement>(null);
   const images = useImages();
   const isReady = panel.get("state") === "ready";
   const isPair = panel.get("mode") === "compare";
@@ -57,7 +58,7 @@ export function Review() {
   const canVote = isReady && !isDone && !isWaiting.value && keys.length > 0;
   const vote = (choice: string) => {
     if (!canVote) return;
-    isWaiting.value = true;
+    isWaiting.value = hasActed.current = true;
     panel.send({ type: "vote", ...who(), choice, images: keys, comment: comment.peek() });
     stage.current?.focus({ preventScroll: true });
   };
@@ -66,6 +67,30 @@ export function Review() {
     isWaiting.value = true;
     panel.send({ type: "undo", ...who() });
     stage.current?.focus({ preventScroll: true });
+  };
+  // The kernel could not record a vote, and has sent no turn.
+  useEffect(
+    () =>
+      panel.observe("error", () => {
+        isWaiting.value = false;
+      }),
+    [panel],
+  );
+  const hasActed = useRef(false); // so that the focus stays in the review when all is decided
+  useLayoutEffect(() => {
+    if (isDone && hasActed.current) end.current?.focus({ preventScroll: true });
+    hasActed.current = false;
+  }, [isDone]);
+  // On a page for this review alone, the keys work at once.
+  useEffect(() => {
+    if (canVote && isVoila() && focusedElement(panel.root) === document.body)
+      stage.current?.focus({ preventScroll: true });
+  }, [canVote]);
+  const nextPerson = () => {
+    person.value = newPerson();
+    turn.value = null;
+    seesAll.value = showsResults.value = false;
+    ask();
   };
   const choices = isPair ? PAIR_CHOICES : DECISIONS;
   useHotkeys({
@@ -166,7 +191,10 @@ export function Review() {
       <span class="wonda-field-error" role="alert">
         {problem}
       </span>
-      <div class="wonda-review-end" hidden={!isDone}>
+      <p class="wonda-help" hidden={!isPair || isDone || !keys.length}>
+        Click the better image, or use the keys on the buttons.
+      </p>
+      <div class="wonda-review-end" ref={end} tabIndex={-1} hidden={!isDone}>
         <strong>Thank you. Your votes are recorded.</strong>
         {done < all && (
           <Button small onPress={() => ask(true)} hidden={done < asked}>
@@ -194,6 +222,14 @@ export function Review() {
           )}
         </Field>
         <div class="wonda-buttons">
+          <Button
+            small
+            title="Your votes are kept"
+            hidden={!done && !person.value.name}
+            onPress={nextPerson}
+          >
+            Next person
+          </Button>
           <Button small off={!can_undo || isWaiting.value} onPress={undo}>
             Undo{" "}
             <span class="wonda-key" aria-hidden="true">
@@ -274,7 +310,7 @@ function Setup() {
 }
 
 const MODES = [
-  { value: "compare", label: "Pairs" },
+  { value: "compare", label: "Compare pairs" },
   { value: "approve", label: "Approve" },
 ];
 

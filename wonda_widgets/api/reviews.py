@@ -63,6 +63,11 @@ class AsyncReviews:
         #: The ranking of the latest votes, by review.
         self._rankings: dict[str, tuple[list[Vote], asyncio.Task[Ranking]]] = {}
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other kernels can open the reviews: the journal is a file."""
+        return self._core.journal.path is not None
+
     @on_package_loop
     async def open(
         self, images: Iterable[GeneratedImage | Job], question: str = "", mode: Mode = "compare"

@@ -55,7 +55,7 @@ ARRANGING = ["arrangement", "grid_rows", "grid_columns", "group_by", "filters"]
 EXPORTS = {
     "csv": "wonda-results.csv",
     "json": "wonda-results.json",
-    "folder": "wonda results",
+    "folder": "wonda-results",
     "html": "wonda-results.html",
     "grid": "wonda-grid.png",
 }

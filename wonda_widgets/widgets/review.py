@@ -87,6 +87,8 @@ class Review(Panel):
     """Whether question and mode can be changed in the panel."""
     review_id = traitlets.Unicode("").tag(sync=True)
     """For a link to the review."""
+    is_shared = traitlets.Bool(default_value=True).tag(sync=True)
+    """Whether other windows can open the link: the journal is a file."""
 
     def __init__(
         self,
@@ -172,7 +174,7 @@ class Review(Panel):
         self._images = {key_of(image): image for image in found}
         with self.hold_sync():
             self.question, self.mode, self.count = review.question, review.mode, len(found)
-            self.review_id = review.id
+            self.review_id, self.is_shared = review.id, api.is_shared
         self._rank_soon()  # the last votes may not have been ranked when a kernel ended
 
     # ------------------------------------------------------------ for the next cell
@@ -564,4 +566,5 @@ def _summary(found: ReviewResults) -> str:
 def _agreement_text(found: ReviewResults) -> str:
     if found.agreement is None:
         return ""
-    return f"Two people agreed on {found.agreement:.0%} of what both decided."
+    what = "decided about the same image" if found.ranking is None else "compared the same pair"
+    return f"Where two people {what}, they agreed {found.agreement:.0%} of the time."

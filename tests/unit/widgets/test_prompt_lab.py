@@ -367,7 +367,7 @@ def test_missing_downloads_are_told(panel, settled, made, wonda, monkeypatch, lo
     monkeypatch.setattr(wonda._async.history, "original", original)
     send(gallery, "export", kind="folder")
     settled(lambda: "exported to" in gallery.note)
-    assert gallery.note == f"{6 - lost} of 6 results exported to wonda results. The line is cut."
+    assert gallery.note == f"{6 - lost} of 6 results exported to wonda-results. The line is cut."
     send(gallery, "zip", keys=[item.key for item in gallery._items], view="v")
     settled(lambda: gallery.error)
     assert f"{lost} of 6 results could not be downloaded" in gallery.error["title"]
@@ -687,8 +687,8 @@ def test_export_of_the_selection(panel, settled, made, tmp_path, monkeypatch):
     send(gallery, "toggle", key=gallery_items.from_image(made.images[0]).key)
     send(gallery, "export", kind="folder")
     settled(lambda: gallery.note.startswith("Exported"))
-    assert gallery.note == "Exported 1 result to wonda results"
-    [image] = (tmp_path / "wonda results").glob("*.png")
+    assert gallery.note == "Exported 1 result to wonda-results"
+    [image] = (tmp_path / "wonda-results").glob("*.png")
     assert Image.open(image).text["prompt"] == "A sunset, haze"
     send(gallery, "export", kind="csv")
     settled(lambda: gallery.note.endswith("wonda-results.csv"))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_FILES = 300
 PIECE_BYTES = 2_000_000
 LARGEST_FILE = 10**12  # bytes, larger than any original
-FOLDER_NAME = "wonda results"
+FOLDER_NAME = "wonda-results"
 
 
 class ZipDownload(Panel):

@@ -295,7 +295,10 @@ class TestTables:
     @pytest.mark.parametrize(
         ("content", "said"),
         [
-            ("subject\ngr\xfcn".encode("latin-1"), "subjects.csv is not a CSV file in UTF-8.*CSV UTF-8"),
+            (
+                "subject\ngr\xfcn".encode("latin-1"),
+                "subjects.csv is not a CSV file in UTF-8.*CSV UTF-8",
+            ),
             (b"", "no rows"),
             (b"subject\n", "no rows"),
             (b"subject\nsail,red", "Row 1 of subjects.csv has more cells than the header"),

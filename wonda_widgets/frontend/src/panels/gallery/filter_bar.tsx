@@ -96,6 +96,7 @@ function useCountText(): string {
   const total = panel.get("total");
   const shown = useShownCount();
   const all = `${total}${panel.get("has_more") ? "+" : ""}`;
+  if (!total) return "No results";
   return `${shown === total ? "" : `${shown} of `}${all} result${total === 1 ? "" : "s"}`;
 }
 

@@ -300,7 +300,12 @@ function Setup() {
           panel.send({ type: "setup", question: panel.peek("question"), mode: next })
         }
       />
-      {isVoila() && (
+      {isVoila() && !panel.get("is_shared") && (
+        <span class="wonda-help">
+          There is no link for others: this sandbox exists only in this window.
+        </span>
+      )}
+      {isVoila() && panel.get("is_shared") && (
         <CopyButton forMakers={false} text={() => linkTo(panel.peek("review_id"))}>
           Copy link for others
         </CopyButton>

@@ -57,12 +57,12 @@ export function Results(props: {
       <p class="wonda-review-summary" role="status">
         {sentences.value.summary} {sentences.value.agreement}
       </p>
-      <table class="wonda-review-table">
+      <table class="wonda-review-table" hidden={isRanking && !rows.value.some(hasVotes)}>
         <thead>
           <tr>
             {isRanking && <th scope="col">Rank</th>}
             <th scope="col">Image</th>
-            <th scope="col">{isRanking ? "Wins against an average image" : "Result"}</th>
+            <th scope="col">{isRanking ? "Chance to win against an average image" : "Result"}</th>
             <th scope="col">{isRanking ? "Votes" : "Decisions"}</th>
           </tr>
         </thead>
@@ -90,16 +90,18 @@ function rankText({ rank = 0, best_rank = rank, worst_rank = rank }: ResultRow) 
     <>
       <strong>{rank}</strong>
       <span class="wonda-count">
-        {best_rank === worst_rank ? "certain" : `${best_rank}–${worst_rank}`}
+        {best_rank === worst_rank ? "certain" : `could be ${best_rank}–${worst_rank}`}
       </span>
     </>
   );
 }
 
+const hasVotes = ({ wins = 0, losses = 0, ties = 0 }: ResultRow) => wins + losses + ties > 0;
+
 function votesText({ wins = 0, losses = 0, ties = 0, both_bad = 0 }: ResultRow): string {
   const parts = [`${wins} won`, `${losses} lost`];
-  if (ties) parts.push(`${ties} equal`);
-  if (both_bad) parts.push(`${both_bad} of them bad`);
+  if (ties > both_bad) parts.push(`${ties - both_bad} equal`);
+  if (both_bad) parts.push(`${both_bad} both bad`);
   return parts.join(", ");
 }
 

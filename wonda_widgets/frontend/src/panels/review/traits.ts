@@ -7,6 +7,7 @@ export interface ReviewTraits {
   count: number;
   setup: boolean;
   review_id: string;
+  is_shared: boolean;
 }
 
 /** What a person decides next. */

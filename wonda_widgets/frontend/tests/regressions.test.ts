@@ -10,7 +10,9 @@ import { Gallery } from "../src/panels/gallery";
 import { JobProgress } from "../src/panels/job_progress";
 import { LabForm } from "../src/panels/lab";
 import { PromptForm } from "../src/panels/prompt_form";
+import { Review } from "../src/panels/review";
 import { ScheduledPosts } from "../src/panels/scheduled_posts";
+import { Snippets } from "../src/panels/snippets";
 import { Button } from "../src/ui/button";
 import { PanelView } from "../src/ui/panel_view";
 import { button, FakeModel, hostOf, press, settled, show, type } from "./fake_model";
@@ -447,6 +449,68 @@ test("rows are pasted, and kept until the kernel has read them", async () => {
   await settled();
   assert.equal(rows(), null);
   assert.equal(document.activeElement?.textContent, "Paste rows…");
+  remove();
+});
+
+// ---------------------------------------------------------------- snippets and reviews
+
+test("a saved snippet leaves an empty form, and unsaved text can be restored", async () => {
+  const snippets = { "style:noir": "hard shadows", "lens:wide": "24mm" };
+  const model = new FakeModel({ snippets, note: "" });
+  const { element, remove } = await show(kindOf(Snippets), model);
+  const [name, text] = ["input:not([type=file])", "textarea"].map(
+    (selector) => element.querySelector(selector) as HTMLInputElement,
+  ) as [HTMLInputElement, HTMLInputElement];
+  const press = async (label: string) => {
+    button(element, label).click();
+    await settled();
+  };
+  await type(name, "style:day");
+  await type(text, "soft light");
+  await press("Edit style:noir");
+  assert.deepEqual([name.value, text.value], ["style:noir", "hard shadows"]);
+  await press("Undo");
+  assert.deepEqual([name.value, text.value], ["style:day", "soft light"]);
+  await press("Save");
+  const { view, ...sent } = model.sent.at(-1) ?? {};
+  assert.deepEqual(sent, { type: "save", name: "style:day", text: "soft light", former: "" });
+  assert.equal(name.value, "style:day", "until it is saved");
+  model.emit("msg:custom", { type: "saved", view }, []);
+  await settled();
+  assert.deepEqual([name.value, text.value], ["", ""]);
+  remove();
+});
+
+test("the next person at a browser has votes of their own", async () => {
+  const state = { mode: "compare", question: "", state: "ready", count: 2, setup: false };
+  const model = new FakeModel({ ...state, review_id: "r", is_shared: true });
+  const { element, remove } = await show(kindOf(Review), model);
+  const turn = async (done: number) => {
+    const { view } = model.sent.at(-1) ?? {};
+    const images = done ? [] : ["a", "b"];
+    const rest = { asked: 1, all: 1, can_undo: done > 0, problem: "" };
+    model.emit("msg:custom", { type: "turn", view, images, done, ...rest }, []);
+    await settled();
+  };
+  await turn(0);
+  const first = model.sent.find(({ type }) => type === "next")?.visitor;
+  button(element, "Left is better ←").click();
+  await settled();
+  assert.equal(model.sent.at(-1)?.type, "vote");
+  button(element, "Right is better →").click();
+  assert.equal(model.sent.filter(({ type }) => type === "vote").length, 1, "while it waits");
+  model.set("error", { title: "The journal is locked.", text: "", field: "" });
+  await settled();
+  button(element, "Left is better ←").click();
+  await settled();
+  assert.equal(model.sent.filter(({ type }) => type === "vote").length, 2, "it can be repeated");
+  await turn(1);
+  assert.match(document.activeElement?.textContent ?? "", /Your votes are recorded/);
+  button(element, "Next person").click();
+  await settled();
+  const next = model.sent.filter(({ type }) => type === "next").at(-1);
+  assert.notEqual(next?.visitor, first);
+  assert.equal(next?.name, "");
   remove();
 });
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 from functools import cache, lru_cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -92,6 +93,16 @@ def _interrupts():
     """Have Ctrl+C mean something also where the tests run in the background of a shell."""
     if signal.getsignal(signal.SIGINT) in {signal.SIG_IGN, signal.SIG_DFL}:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_written():
+    """Fail if a test wrote into the project's folder, or into that of the notebooks."""
+    folders = [Path(__file__).parents[1], Path(__file__).parents[1] / "notebooks"]
+    before = {path for folder in folders for path in folder.iterdir()}
+    yield
+    written = {path for folder in folders for path in folder.iterdir()} - before
+    assert {path for path in written if not path.name.startswith(".")} == set()
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ what the panels show stays in the file.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,10 @@ def jupyter(folder, *command):
 
 
 def nbconvert(source, folder):
-    """Execute a notebook with nbconvert."""
+    """Execute a copy of a notebook with nbconvert: a notebook writes files beside itself."""
+    for data in source.parent.glob("*.json"):
+        shutil.copy(data, folder)
+    source = shutil.copy(source, folder)
     command = ["jupyter", "nbconvert", "--execute", "--to", "notebook", "--output-dir", str(folder)]
     jupyter(folder, *command, "--output", "executed.ipynb", str(source))
     return notebook_files.read(folder / "executed.ipynb")

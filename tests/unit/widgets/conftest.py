@@ -8,6 +8,12 @@ from wonda_widgets.widgets._shared import frontend
 REGISTRY = ipywidgets.widgets.widget._instances
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(monkeypatch, tmp_path):
+    """Panels export into the kernel's folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def nothing_is_left(settled, quick_polls):  # noqa: ARG001
     """After the test, no widget may be left in the registry of ipywidgets."""

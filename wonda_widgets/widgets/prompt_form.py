@@ -84,6 +84,8 @@ class PromptForm(SavedFile, SnippetMenu, ReferencesPanel):
     """The service's models, each with its form fields; loaded in the background."""
     price = traitlets.Unicode("").tag(sync=True)
     """The price of one image or video, as text."""
+    note = traitlets.Unicode("").tag(sync=True)
+    """Where to find the result, if no other panel shows it; else empty."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"unavailable"``, ``"ready"``, ``"sending"``, ``"running"``; or
     ``"unknown"`` after a request whose outcome is unknown."""
@@ -457,12 +459,24 @@ class PromptForm(SavedFile, SnippetMenu, ReferencesPanel):
         def release(_snapshot: Snapshot) -> None:
             if self._job is job and not self._closed and self.state in {"ready", "running"}:
                 self.state = self._idle_state()
+                self.note = self._note_on(job)
 
         if self.state != "loading":
             self.state = "running"
+        self.note = self._note_on(job)
         self._subscription.replace(job.watch(release))
         for listener in self._listeners:
             self._catch_errors(listener, job)
+
+    def _note_on(self, job: Job) -> str:
+        """Return where to find the result of a job that no other panel shows."""
+        if self._listeners:
+            return ""
+        if job.snapshot.status == "succeeded":
+            return "Done. The form’s `job.media` is the result."
+        if job.snapshot.terminal or job.snapshot.error:
+            return "No result. The form’s `job` says why."
+        return "Generating. The form’s `job` is the running job."
 
     def _idle_state(self) -> str:
         """Return the state of the form when no request is being sent."""

@@ -813,6 +813,29 @@ def test_static_copy_has_image_and_escaped_text(panel, settled):
     assert "harbour" in studio._fallback._bundle["text/plain"]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("A harbour", "Done. The form’s `job.media` is the result."),
+        ("sandbox: fail", "No result. The form’s `job` says why."),
+    ],
+)
+def test_form_that_stands_alone_tells_where_the_result_is(panel, settled, prompt, told):
+    form = panel(ww.PromptForm, prompt=prompt)
+    notes = []
+    form.observe(lambda change: notes.append(change["new"]), "note")
+    form.submit()
+    settled(lambda: form.note == told)
+    assert notes == ["Generating. The form’s `job` is the running job.", told]
+
+
+def test_form_of_a_studio_leaves_the_result_to_the_studio(panel, settled):
+    studio = panel(ww.Studio, prompt="A harbour")
+    studio.prompt_form.submit()
+    settled(lambda: studio.prompt_form.job is not None and studio.prompt_form.job.snapshot.terminal)
+    assert studio.prompt_form.note == ""
+
+
 def test_reprs_are_short(panel):
     for made in (panel(ww.Studio), panel(ww.PromptForm), panel(ww.PublishForm)):
         assert len(repr(made)) < 80

@@ -229,6 +229,7 @@ const FORM = {
     { ...MODEL, key: "n", name: "N", fields: [{ ...RATIO, options: ["1:1", "9:16"] }] },
   ],
   price: "",
+  note: "",
   state: "ready",
   references: [],
   reference_thumbs: {},

@@ -221,6 +221,7 @@ const FORM = {
   params: {},
   models: [MODEL],
   price: "",
+  note: "",
   state: "ready",
   references: [],
   reference_thumbs: {},

@@ -33,6 +33,7 @@ interface Traits extends ReferenceTraits, SavedFileTraits, SnippetTraits {
   model: string;
   params: Record<string, unknown>;
   price: string;
+  note: string;
   state: "loading" | "unavailable" | "ready" | "sending" | "running" | "unknown";
 }
 
@@ -226,7 +227,7 @@ export function PromptForm() {
         </span>
       </div>
       <p class="wonda-note" role="status">
-        {delivery.note}
+        {delivery.note || panel.get("note")}
       </p>
       {alertAt("")}
     </>

@@ -373,9 +373,13 @@ def decision(page: Page) -> Iterator[str]:
     page.locator(".wonda-review-image img:visible").nth(1).wait_for()
     page.wait_for_timeout(800)
     yield "3-review"
+    page.get_by_role("button", name="Enlarge").click()
+    page.wait_for_timeout(500)
+    yield "4-enlarged"
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Results").click()
     page.wait_for_timeout(300)
-    yield "4-results-too-soon"
+    yield "5-results-too-soon"
     page.get_by_label("Your name").fill("Ana")
     page.get_by_label("Your name").press("Tab")
     for _ in range(6):
@@ -383,7 +387,7 @@ def decision(page: Page) -> Iterator[str]:
         page.wait_for_timeout(700)
     page.get_by_text("Thank you.").wait_for()
     page.wait_for_timeout(1500)
-    yield "5-results"
+    yield "6-results"
 
 
 def approval(page: Page) -> Iterator[str]:

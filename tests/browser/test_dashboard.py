@@ -272,3 +272,13 @@ def test_two_people_review_by_a_link_and_can_do_nothing_else(served, visitor):
     ana.get_by_role("button", name="Undo").click()
     expect(ana.locator(".wonda-review-stage")).to_be_visible()
     expect(ana.get_by_text("1 vote by 1 person")).to_be_visible()
+    ana.get_by_role("button", name="Enlarge").click()
+    large = ana.get_by_role("dialog", name="Two images")
+    expect(large.get_by_role("img")).to_have_count(2)
+    ana.keyboard.press("ArrowLeft")  # moves the images; does not vote
+    found = Axe().run(ana, options={"runOnly": ["wcag2a", "wcag2aa"]})
+    assert found.violations_count == 0, found.generate_report()
+    expect(ana.get_by_text("1 vote by 1 person")).to_be_visible()
+    large.get_by_role("button", name="Equal").click()
+    expect(large).to_be_hidden()
+    expect(ana.get_by_text("2 votes by 2 people")).to_be_visible()

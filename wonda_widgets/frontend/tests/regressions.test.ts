@@ -515,6 +515,36 @@ test("the next person at a browser has votes of their own", async () => {
   remove();
 });
 
+test("a comment on an image is kept while something else is shown", async () => {
+  const state = { mode: "approve", question: "", state: "ready", count: 2, setup: true };
+  const model = new FakeModel({ ...state, review_id: "r", is_shared: true });
+  const { element, remove } = await show(kindOf(Review), model);
+  const turn = async (...images: string[]) => {
+    const { view } = model.sent.at(-1) ?? {};
+    const rest = { done: 0, asked: 2, all: 2, can_undo: true, problem: "" };
+    model.emit("msg:custom", { type: "turn", view, images, ...rest }, []);
+    await settled();
+  };
+  const field = () => element.querySelector(".wonda-review-choices input") as HTMLInputElement;
+  await turn("a");
+  await type(field(), "Too dark");
+  model.set("mode", "compare");
+  await turn("a", "b");
+  model.set("mode", "approve");
+  await turn("a");
+  assert.equal(field().value, "Too dark");
+  button(element, "Reject R").click();
+  await turn("b");
+  assert.equal(field().value, "", "of another image");
+  button(element, "Undo ⌫").click();
+  await turn("a");
+  assert.equal(field().value, "Too dark");
+  button(element, "Next person").click();
+  await turn("a");
+  assert.equal(field().value, "", "of another person");
+  remove();
+});
+
 // ---------------------------------------------------------------- others
 
 test("a name cannot reverse the sentence around it", async () => {

@@ -11,6 +11,7 @@ import { AlertBox } from "../../ui/alert";
 import { Button, CloseButton, CopyButton } from "../../ui/button";
 import { Field } from "../../ui/field";
 import { Segments } from "../../ui/select";
+import { Enlarged } from "./enlarged";
 import { useImages } from "./images";
 import { Results } from "./results";
 import type { ReviewTraits, Turn } from "./traits";
@@ -21,7 +22,9 @@ export function Review() {
   const turn = useSignal<Turn | null>(null);
   const isWaiting = useSignal(false); // for the kernel's answer to a vote
   const comment = useSignal("");
+  const comments = useRef(new Map<string, string>()); // what this person typed about each image
   const showsResults = useSignal(false);
+  const isEnlarged = useSignal(false);
   const seesAll = useSignal(false); // the person wants the results before all is decided
   const stage = useRef<HTMLDivElement>(null);
   const end = useRef<HTMLDivElement>(null);
@@ -39,10 +42,9 @@ export function Review() {
   }, [isReady, reviewId]);
   useMessages((content) => {
     if (content.type !== "turn" || content.view !== viewId) return;
-    const before = turn.peek()?.images.join();
     turn.value = content as unknown as Turn;
     isWaiting.value = false;
-    if (before !== turn.peek()?.images.join()) comment.value = "";
+    comment.value = comments.current.get(shownIn(turn.peek())) ?? "";
     images.request(turn.peek()?.images ?? []);
   });
 
@@ -60,7 +62,7 @@ export function Review() {
     if (!canVote) return;
     isWaiting.value = hasActed.current = true;
     panel.send({ type: "vote", ...who(), choice, images: keys, comment: comment.peek() });
-    stage.current?.focus({ preventScroll: true });
+    if (!isEnlarged.peek()) stage.current?.focus({ preventScroll: true });
   };
   const undo = () => {
     if (!can_undo || isWaiting.peek()) return;
@@ -89,6 +91,7 @@ export function Review() {
   const nextPerson = () => {
     person.value = newPerson();
     turn.value = null;
+    comments.current.clear();
     seesAll.value = showsResults.value = false;
     ask();
   };
@@ -97,6 +100,7 @@ export function Review() {
     // Not while a name or comment is typed, and not for a button or a list that has the focus.
     matches: (event) =>
       isPlain(event) &&
+      !isEnlarged.peek() &&
       !["INPUT", "TEXTAREA", "SELECT"].includes(targetOf(event).tagName) &&
       (event.key === "Backspace" || choices.some(({ key }) => key === keyOf(event))),
     act: (event) => {
@@ -172,6 +176,7 @@ export function Review() {
                 value={comment.value}
                 onInput={(event) => {
                   comment.value = event.currentTarget.value;
+                  comments.current.set(shownIn(turn.peek()), comment.peek());
                 }}
               />
             )}
@@ -180,10 +185,7 @@ export function Review() {
         <div class="wonda-buttons">
           {choices.map(({ choice, label, hint }) => (
             <Button key={choice} off={!canVote} onPress={() => vote(choice)}>
-              {label}{" "}
-              <span class="wonda-key" aria-hidden="true">
-                {hint}
-              </span>
+              {label} <Key>{hint}</Key>
             </Button>
           ))}
         </div>
@@ -191,9 +193,26 @@ export function Review() {
       <span class="wonda-field-error" role="alert">
         {problem}
       </span>
-      <p class="wonda-help" hidden={!isPair || isDone || !keys.length}>
-        Click the better image, or use the keys on the buttons.
-      </p>
+      <div class="wonda-review-help" hidden={isDone || !keys.length}>
+        <span class="wonda-help" hidden={!isPair}>
+          Click the better image, or use the keys on the buttons.
+        </span>
+        <Button
+          small
+          onPress={() => {
+            isEnlarged.value = true;
+          }}
+        >
+          Enlarge
+        </Button>
+      </div>
+      <Enlarged isOpen={isEnlarged} keys={isDone ? [] : keys} images={images}>
+        {choices.map(({ choice, label }) => (
+          <Button small key={choice} off={!canVote} onPress={() => vote(choice)}>
+            {label}
+          </Button>
+        ))}
+      </Enlarged>
       <div class="wonda-review-end" ref={end} tabIndex={-1} hidden={!isDone}>
         <strong>Thank you. Your votes are recorded.</strong>
         {done < all && (
@@ -231,10 +250,7 @@ export function Review() {
             Next person
           </Button>
           <Button small off={!can_undo || isWaiting.value} onPress={undo}>
-            Undo{" "}
-            <span class="wonda-key" aria-hidden="true">
-              ⌫
-            </span>
+            Undo <Key>⌫</Key>
           </Button>
           <Button
             small
@@ -265,6 +281,15 @@ export function Review() {
         <Results viewId={viewId} who={who} version={done} />
       )}
     </>
+  );
+}
+
+/** The key that does what a button does. */
+function Key({ children }: { children: string }) {
+  return (
+    <span class="wonda-key" aria-hidden="true">
+      {children}
+    </span>
   );
 }
 
@@ -338,4 +363,5 @@ const DECISIONS = [
   { choice: "reject", label: "Reject", hint: "R", key: "r" },
 ];
 
+const shownIn = (turn: Turn | null) => turn?.images.join() ?? "";
 const keyOf = ({ key }: KeyboardEvent) => (key.length === 1 ? key.toLowerCase() : key);

@@ -119,9 +119,11 @@ def read_csv(content: bytes, name: str) -> Table:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
+        text = ""
+    if (content and not text) or "\0" in text:  # text in UTF-16 has null characters
         raise InvalidInputError(
             FIELD, f"{name} is not a CSV file in UTF-8.", "Save it as “CSV UTF-8” and try again."
-        ) from None
+        )
     try:
         lines = _lines(text)
     except csv.Error as error:

@@ -23,6 +23,7 @@ KNOWN = [
     )
     for model in MODELS.values()
 ]
+NOT_UTF_8 = "subjects.csv is not a CSV file in UTF-8.*CSV UTF-8"
 MODEL = "nano-banana-2"
 ROWS = [{"subject": "sail", "light": "dusk"}, {"subject": "kite", "light": "noon"}]
 
@@ -295,10 +296,10 @@ class TestTables:
     @pytest.mark.parametrize(
         ("content", "said"),
         [
-            (
-                "subject\ngr\xfcn".encode("latin-1"),
-                "subjects.csv is not a CSV file in UTF-8.*CSV UTF-8",
-            ),
+            ("subject\ngr\xfcn".encode("latin-1"), NOT_UTF_8),
+            ("subject\nsail".encode("utf-16"), NOT_UTF_8),
+            ("subject\nsail".encode("utf-16-le"), NOT_UTF_8),
+            (b"PK\x03\x04\x14\x00\x06\x00", NOT_UTF_8),
             (b"", "no rows"),
             (b"subject\n", "no rows"),
             (b"subject\nsail,red", "Row 1 of subjects.csv has more cells than the header"),

@@ -972,8 +972,16 @@ def test_page_that_shows_an_old_plan_cannot_generate_it_again(lab, settled, wond
     settled(lambda: lab.matrix is not None and lab.matrix.state == "done")
     settled(lambda: lab.form.state == "ready")
     click(lab, plan)
-    settled(lambda: any("has changed" in note for note in lab.form.plan.get("notes", ())))
+
+    def is_told():
+        return any("has changed" in note for note in lab.form.plan.get("notes", ()))
+
+    settled(is_told)
+    settled(lab.form._planning.done)
+    assert is_told(), "also after the plan was updated for another reason"
     assert len(wonda.jobs.recent(limit=99)) == 6
+    lab.form.takes = 2
+    settled(lambda: not is_told())
 
 
 def test_unknown_images_are_left_to_their_cards(lab, settled, wonda):

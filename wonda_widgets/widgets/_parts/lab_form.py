@@ -50,6 +50,7 @@ LARGEST_SEED = 2**31 - 1 - plan_arguments.MAX_TAKES  # so that each take can hav
 _AMOUNT = re.compile(r"\$?\s*([0-9]+(?:\.[0-9]*|,[0-9]{1,2})?|[.,][0-9]{1,2})\s*\$?", re.ASCII)
 
 UNCHECKED_NOTE = "You chose to continue: earlier results may be generated and charged again."
+REFUSED_NOTE = "The plan has changed. Check the new price, then run it again."
 
 #: Traits that the browser sets, and that a click on `Run` sends along.
 FORM_TRAITS = (
@@ -140,6 +141,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
         self._matrix: Matrix | None = None
         self._runs = 0  # a click names it, so that a repeated message runs nothing
         self._accepted_problem = ""  # the journal problem that the user accepted
+        self._refused = False  # the last click, as the plan was no longer the one on the page
         self._unfinished_plan: Plan | None = None
         self._planning: asyncio.Task[None] | None = None
         self._plan_listeners: list[Callable[[Matrix], object]] = []
@@ -178,7 +180,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
         )
         self.observe(lambda _: event_loop.call_soon(self._select_models), "kind")
         self.observe(
-            lambda _: event_loop.call_soon(self._update_plan_soon),
+            lambda _: event_loop.call_soon(self._on_change),
             [*FORM_TRAITS, "table", "references"],
         )
         self.observe(
@@ -266,6 +268,10 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
 
     # ------------------------------------------------------------ the plan
 
+    def _on_change(self) -> None:
+        self._refused = False
+        self._update_plan_soon()
+
     def _update_plan_soon(self) -> None:
         if self.state == "loading" or self._closed:
             return
@@ -345,13 +351,17 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             for name, choices in self.params.items()
             if choices and name not in {*self._accepted_params(), *columns}
         ]
-        unchecked = [UNCHECKED_NOTE] if self._accepts_journal_problem else []
-        if not unused:
-            return unchecked
-        labels = plan_arguments.enumerate_names(
-            [parameters.humanize(each).lower() for each in unused]
-        )
-        return [f"No chosen model has {labels}, so it is not sent.", *unchecked]
+        notes = []
+        if unused:
+            labels = plan_arguments.enumerate_names(
+                [parameters.humanize(each).lower() for each in unused]
+            )
+            notes.append(f"No chosen model has {labels}, so it is not sent.")
+        if self._accepts_journal_problem:
+            notes.append(UNCHECKED_NOTE)
+        if self._refused:
+            notes.append(REFUSED_NOTE)
+        return notes
 
     def _named_templates(self) -> str | dict[str, str]:
         """Return the templates as `images.matrix` accepts them, each text once.
@@ -591,6 +601,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
                 self.set_trait(name, value)
         seen = tuple(content.get(name) for name in SEEN)
         self.state = "running"
+        self._refused = False
         self._start(self._continue if seen[0] in {"resume", "retry"} else self._run, seen)
 
     async def _continue(self, seen: tuple[object, ...]) -> None:
@@ -633,8 +644,8 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             return
         # The plan or its price changed after the user saw it, here or in another process.
         self.state = "ready"
-        notes = [*plan["notes"], "The plan has changed. Check the new price, then run it again."]
-        self.plan = {**plan, "notes": notes, "problem": self._problem_of(matrix)}
+        self._refused = True
+        self.plan = {**self._describe_plan(matrix), "problem": self._problem_of(matrix)}
 
     def _run_matrix(self, matrix: Matrix) -> None:
         self._matrix = matrix

@@ -180,7 +180,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
         )
         self.observe(lambda _: event_loop.call_soon(self._select_models), "kind")
         self.observe(
-            lambda _: event_loop.call_soon(self._on_change),
+            lambda _: event_loop.call_soon(self._form_changed),
             [*FORM_TRAITS, "table", "references"],
         )
         self.observe(
@@ -268,7 +268,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
 
     # ------------------------------------------------------------ the plan
 
-    def _on_change(self) -> None:
+    def _form_changed(self) -> None:
         self._refused = False
         self._update_plan_soon()
 

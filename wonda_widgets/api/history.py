@@ -18,6 +18,7 @@ from ..errors import (
     WondaError,
 )
 from ..export import timeline
+from ..http.responses import replace_lone_surrogates
 from ..imaging import video_process
 from ..jobs.core import Core, on_package_loop
 from ..jobs.job import Job
@@ -606,7 +607,8 @@ def _check_rating(rating: object) -> None:
 
 def _collection_name(name: object) -> str:
     """Return the name under which a collection is kept; empty if it is none."""
-    return " ".join(composed(name).split()) if isinstance(name, str) else ""
+    text = replace_lone_surrogates(name) if isinstance(name, str) else ""
+    return " ".join(composed(text).split())
 
 
 def _query(

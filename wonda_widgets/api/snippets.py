@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError
+from ..http.responses import replace_lone_surrogates
 from ..jobs.core import on_package_loop
 from ..utils import event_loop, new_files, paths, suggestions
 from ..utils.names import is_name
@@ -127,6 +128,10 @@ class AsyncSnippets:
             If the file cannot be written.
         """
         target = paths.expand_user(path, "path")
+        if not target.name or await event_loop.to_thread(target.is_dir):
+            raise InvalidInputError(
+                "path", f"{target} is a folder.", "Add the name of a file: snippets.json"
+            )
         text = json.dumps(await self.all(), ensure_ascii=False, indent=2)
         try:
             return await event_loop.to_thread(new_files.write, target, (text + "\n").encode())
@@ -246,6 +251,12 @@ def check(name: Any, text: Any) -> tuple[str, str]:
             f"The snippet {clean} has no text."
             if not isinstance(text, str) or not text.strip()
             else f"The snippet {clean} has more than {MAX_TEXT_LENGTH:,} characters.",
+        )
+    if text != replace_lone_surrogates(text):
+        raise InvalidInputError(
+            "text",
+            f"The snippet {clean} has an invalid character (a lone surrogate).",
+            "Type it again.",
         )
     for inner in names_in(text):
         raise InvalidInputError(

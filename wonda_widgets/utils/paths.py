@@ -54,7 +54,9 @@ def require_possible_length(path: Path, field: str) -> None:
             raise InvalidInputError(
                 field, f"The path is too long: {str(path)[:40]}…", "Use a shorter name."
             ) from None
-    except ValueError:  # a null character
+    except ValueError:  # a null character, or a lone surrogate
         raise InvalidInputError(
-            field, f"{str(path)[:40]!r} is not a valid path.", "Remove the null character."
+            field,
+            f"{str(path)[:40]!r} is not a valid path.",
+            "Remove the characters that are shown as an escape sequence.",
         ) from None

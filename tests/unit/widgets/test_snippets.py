@@ -49,6 +49,18 @@ class TestCode:
             assert other.snippets.load(tmp_path / "snippets.json") == 2
             assert other.snippets.all() == wonda.snippets.all()
 
+    @pytest.mark.parametrize("path", [".", "", "/"])
+    def test_export_to_a_folder_is_refused(self, wonda, path, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(ww.InvalidInputError, match="is a folder") as caught:
+            wonda.snippets.export(path)
+        assert caught.value.field == "path"
+        assert not list(tmp_path.glob("*.json"))
+
+    def test_lone_surrogate_is_refused(self, wonda):
+        with pytest.raises(ww.InvalidInputError, match="lone surrogate"):
+            wonda.snippets.save("style:noir", "x\ud800y")
+
     def test_matrix_has_the_text_in_its_plan(self, wonda):
         matrix = wonda.images.matrix(
             ["A {subject}, {style:noir}"], {"subject": ["sail"]}, "z-image"

@@ -23,6 +23,7 @@ from ...utils import event_loop, noninteractive, plain_values
 from ..generation import IMAGE_GENERATION, identity, operation_of, request_body
 from ..idempotency import fingerprint, former_fingerprint, require_complete_journal
 from .cells import SETTLED_STATES, CellResult, Progress, total_price
+from .plan_arguments import is_whole
 from .plan_budget import PlanBudget
 from .resume import PlanStore, blocks_request, former_plan_fingerprint, plan_fingerprint
 from .runner import ALLOW_UNCHECKED, MatrixRunner
@@ -364,7 +365,8 @@ class Matrix:
     def retry(self, index: int) -> None:
         """Generate one image again: a failed one, or an unknown one that was not generated."""
         cells = self._runner.cells
-        if not (isinstance(index, int) and 0 <= index < len(cells)):
+        index = plain_values.to_plain(index)
+        if not (is_whole(index) and 0 <= index < len(cells)):
             raise InvalidInputError(
                 "index", f"There is no image {index!r}.", "Use a row's `index`."
             )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import numbers
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from ...errors import InvalidInputError
 from ...models import parameters
@@ -36,7 +34,7 @@ def check_options(combine: Any, count: Any, seed: Any, takes: Any) -> None:
     ------
     InvalidInputError
     """
-    if combine not in combining.COMBINE:
+    if not isinstance(combine, str) or combine not in combining.COMBINE:
         known = ", ".join(map(repr, combining.COMBINE))
         raise InvalidInputError("combine", f"combine must be one of {known}, not {combine!r}.")
     if (combine == "random") != (count is not None):
@@ -152,7 +150,7 @@ def _refuse_duplicates(field: str, name: str, elements: list[Any]) -> None:
     seen: set[Any] = set()
     for value in elements:
         # 1 and 1.0 make the same request; True does not.
-        plain = msgspec.json.encode(value) if isinstance(value, list | dict) else value
+        plain = value if isinstance(value, Hashable) else repr(value)
         key = (isinstance(value, bool), plain)
         if key in seen:
             raise InvalidInputError(
@@ -228,14 +226,12 @@ def check_models(
     may_repeat : bool
     """
     if table and MODEL not in names and all(row.get(MODEL) for row in table):
-        if len(as_list("models", "The model", models)) > 1:
+        if len(as_list("models", "models", models)) > 1:
             raise InvalidInputError(
                 "models", "Each row of the table names its own model.", "Choose only one model."
             )
         return []
-    chosen = [
-        str(model) for model in check_list("models", "The model", models, may_repeat=may_repeat)
-    ]
+    chosen = [str(model) for model in check_list("models", "models", models, may_repeat=may_repeat)]
     for model in chosen:
         if model not in offered:
             raise InvalidInputError(

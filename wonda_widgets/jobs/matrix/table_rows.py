@@ -44,29 +44,49 @@ def to_rows(
     InvalidInputError
         If a column is unknown, or a value is missing or invalid; the message names both.
     """
+    chosen = [
+        _model_of(number, cells, placeholders, offered) for number, cells in enumerate(table, 1)
+    ]
+    used = [offered[key] for key in dict.fromkeys([*models, *filter(None, chosen)])]
+    _check_columns(table, placeholders, used)
+    fields = {
+        model.key: {field.name: field for field in parameters.form_fields(model.params)}
+        for model in used
+    }
     rows = []
-    used = {key: offered[key] for key in models}
-    for number, cells in enumerate(table, 1):
-        model = None if MODEL in placeholders else cells.get(MODEL)
-        if model is not None and model not in offered:
-            raise InvalidInputError(
-                FIELD,
-                f"Row {number}, column “{MODEL}”: there is no model {model!r}.",
-                f"Available models: {', '.join(offered)}.",
-            )
-        own = {model: offered[model]} if model else {key: offered[key] for key in models}
-        used |= own
-        rows.append(_to_row(number, cells, placeholders, own))
-    _check_columns(table, placeholders, list(used.values()))
+    for number, (cells, model) in enumerate(zip(table, chosen, strict=True), 1):
+        own = [
+            (offered[key].name, fields[offered[key].key]) for key in ([model] if model else models)
+        ]
+        rows.append(_to_row(number, cells, model, placeholders, own))
     return rows
+
+
+def _model_of(
+    number: int,
+    cells: Mapping[str, Any],
+    placeholders: Sequence[str],
+    offered: Mapping[str, GenerationModel],
+) -> str | None:
+    """Return the model that a row names."""
+    model = None if MODEL in placeholders else cells.get(MODEL)
+    if model is None or (isinstance(model, str) and model in offered):
+        return model
+    raise InvalidInputError(
+        FIELD,
+        f"Row {number}, column “{MODEL}”: there is no model {model!r}.",
+        f"Available models: {', '.join(offered)}.",
+    )
 
 
 def _to_row(
     number: int,
     cells: Mapping[str, Any],
+    model: str | None,
     placeholders: Sequence[str],
-    models: Mapping[str, GenerationModel],
+    models: Sequence[tuple[str, Mapping[str, parameters.Field]]],
 ) -> TableRow:
+    """Convert a row; `models` are the names and fields of the models that it is for."""
     values, params = {}, {}
     references: tuple[str, ...] = ()
     for column, cell in cells.items():
@@ -88,23 +108,25 @@ def _to_row(
             listed = cell if isinstance(cell, list) else _ID_SEPARATORS.split(str(cell))
             references = tuple(str(each) for each in listed if each)
         elif column not in {MODEL, REFERENCES} and cell is not None:
-            params[column] = _param(number, column, cell, list(models.values()))
-    only_model = next(iter(models)) if len(models) == 1 and cells.get(MODEL) else None
-    return TableRow(values, params, only_model, references)
+            params[column] = _param(number, column, cell, models)
+    return TableRow(values, params, model, references)
 
 
-def _param(number: int, name: str, cell: Any, models: Sequence[GenerationModel]) -> Any:
+def _param(
+    number: int,
+    name: str,
+    cell: Any,
+    models: Sequence[tuple[str, Mapping[str, parameters.Field]]],
+) -> Any:
     """Return a parameter's value with the type that the models' forms have for it."""
     value = cell
-    for model in models:
-        for field in parameters.form_fields(model.params):
-            if field.name == name:
-                value = _convert(field, cell)
-                problem = parameters.validation_message(field, value)
-                if problem:
-                    raise InvalidInputError(
-                        FIELD, f"Row {number}, column “{name}”: {model.name}: {problem}"
-                    )
+    for model, fields in models:
+        if name not in fields:
+            continue
+        value = _convert(fields[name], cell)
+        problem = parameters.validation_message(fields[name], value)
+        if problem:
+            raise InvalidInputError(FIELD, f"Row {number}, column “{name}”: {model}: {problem}")
     return value
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ...errors import InvalidInputError
@@ -65,14 +66,15 @@ def _records(given: Any) -> list[Any]:
     if hasattr(given, "columns") and hasattr(given, "to_dict"):  # pandas
         _check_names([str(name).strip() for name in given.columns])
         return list(given.to_dict("records"))
-    is_list = isinstance(given, Iterable) and not isinstance(given, Mapping | bytes)
-    if not is_list or hasattr(given, "__aiter__"):  # a matrix would be generated
-        raise InvalidInputError(
-            FIELD,
-            f"The table must be a DataFrame, a list of dicts or the path of a CSV file, "
-            f"not {type(given).__name__}.",
-        )
-    return list(given)
+    is_matrix = hasattr(given, "__aiter__")  # it would be generated
+    if not is_matrix and not isinstance(given, Mapping | bytes):
+        with contextlib.suppress(TypeError):  # not iterable
+            return list(given)
+    raise InvalidInputError(
+        FIELD,
+        f"The table must be a DataFrame, a list of dicts or the path of a CSV file, "
+        f"not {type(given).__name__}.",
+    )
 
 
 def read_csv_file(path: str | os.PathLike[str]) -> Table:
@@ -116,18 +118,19 @@ def read_csv(content: bytes, name: str) -> Table:
         raise InvalidInputError(
             FIELD, f"{name} is larger than {MAX_CSV_BYTES // 1_000_000} MB.", "Split the file."
         )
-    try:
+    text = "\0"
+    with contextlib.suppress(UnicodeDecodeError):
         text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = ""
-    if (content and not text) or "\0" in text:  # text in UTF-16 has null characters
+    if "\0" in text:  # text in UTF-16 also has null characters
         raise InvalidInputError(
             FIELD, f"{name} is not a CSV file in UTF-8.", "Save it as “CSV UTF-8” and try again."
         )
     try:
         lines = _lines(text)
     except csv.Error as error:
-        raise InvalidInputError(FIELD, f"{name} is not a CSV file: {error}.") from None
+        is_long = "field limit" in str(error)
+        problem = "a cell is too long, or a quotation mark is missing" if is_long else error
+        raise InvalidInputError(FIELD, f"{name} is not a valid CSV file: {problem}.") from None
     lines = [line for line in lines if any(cell.strip() for cell in line)]
     header = [composed(column.strip()) for column in lines[0]] if lines else []
     while header and not header[-1]:

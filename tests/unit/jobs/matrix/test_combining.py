@@ -3,13 +3,15 @@
 # ruff: noqa: PD011 - the values of a cell are no pandas object
 import itertools
 from pathlib import Path
+from unittest import mock
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import sandbox_of
 
 import wonda_widgets as ww
-from wonda_widgets.jobs.matrix import tables
+from wonda_widgets.jobs.matrix import table_rows, tables
 from wonda_widgets.jobs.matrix.planning import make_plan
 from wonda_widgets.models import GenerationModel
 from wonda_widgets.sandbox.catalog import MODELS
@@ -304,7 +306,7 @@ class TestTables:
             (b"subject\n", "no rows"),
             (b"subject\nsail,red", "Row 1 of subjects.csv has more cells than the header"),
             (b"subject,,light\nsail,x,dusk", "Column 2 of the table has no name"),
-            (b'subject\n"' + b"x" * 200_000 + b'"', "not a CSV file"),
+            (b'subject\n"' + b"x" * 200_000 + b'"', "not a valid CSV file: a cell is too long"),
             (b"subject\n" + b"x" * 10_000_000, "larger than 10 MB"),
         ],
     )
@@ -400,8 +402,34 @@ def test_ambiguous_tables_are_refused(given, said):
         tables.read_table(given)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"combine": np.array(["zip", "product"])}, "combine must be one of"),
+        ({"values": {"x": [{1}]}}, "x"),
+        ({"table": [{"x": "a", "model": []}]}, "column “model”: there is no model"),
+        ({"table": np.array(5)}, "must be a DataFrame"),
+        ({"models": None}, "models has no values"),
+        ({"models": float("nan")}, "Value 1 of models is empty"),
+    ],
+)
+def test_objects_of_other_types_are_refused(arguments, said):
+    arguments = {"values": {"x": ["a"]}, **arguments}
+    if "table" in arguments:
+        del arguments["values"]
+    with pytest.raises(ww.InvalidInputError, match=said):
+        plan("A {x}", **arguments)
+
+
+def test_wide_table_is_refused_before_its_cells_are_read():
+    rows = [dict.fromkeys(map(str, range(2_000)), number) for number in range(500)]
+    reading = mock.patch.object(table_rows, "_to_row", side_effect=AssertionError)
+    with reading, pytest.raises(ww.InvalidInputError, match="has a column"):
+        plan("A sail", table=rows)
+
+
 def test_unclosed_quote_is_refused():
-    with pytest.raises(ww.InvalidInputError, match="is not a CSV file"):
+    with pytest.raises(ww.InvalidInputError, match="is not a valid CSV file: unexpected"):
         tables.read_csv(b's\n"a\nb\n', "t.csv")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 
+import numpy as np
 import pytest
 from conftest import sandbox_of
 
@@ -368,7 +369,9 @@ def test_lost_response_is_unknown_until_the_user_decides(wonda, after, settled):
     again = matrix(wonda)
     again.wait()
     assert again.progress.unknown == 1, "not by itself, also not later"
-    again.retry(unknown["index"])
+    with pytest.raises(ww.InvalidInputError, match="There is no image"):
+        again.retry(True)
+    again.retry(np.int64(unknown["index"]))
     settled(lambda: again.state == "done")
     assert len(made_at_the_service(wonda)) == (7 if after else 6)
 

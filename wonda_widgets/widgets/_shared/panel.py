@@ -71,6 +71,11 @@ def not_displayed_error() -> InvalidInputError:
     )
 
 
+def _names(key: Any) -> set[str]:
+    """Return the names of traits, of which ipywidgets also gives a single one."""
+    return {key} if isinstance(key, str) else set(key)
+
+
 class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     """Base of the panels.
 
@@ -352,7 +357,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         Without a key, marimo asks for the value of ``mo.ui.anywidget(panel)``, which has only what
         is of interest to a program.
         """
-        names = {key} if isinstance(key, str) else key
+        names = None if key is None else _names(key)
         with self._send_lock:  # the values and the count must belong together
             state = super().get_state(
                 names and {name for name in names if name != UPDATE_COUNT}, drop_defaults
@@ -381,13 +386,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     def send_state(self, key: Any = None) -> None:
         """Send all traits, or those named by `key`, unless the model is removed."""
         if not marimo_cell.is_removed(self):
-            names = (
-                {*self.keys, UPDATE_COUNT}
-                if key is None
-                else {key}
-                if isinstance(key, str)
-                else set(key)
-            )
+            names = {*self.keys, UPDATE_COUNT} if key is None else _names(key)
             with self._send_lock:
                 self._count_update(names)
                 super().send_state(names)
@@ -405,15 +404,15 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         Parameters
         ----------
         known : int
-            The `_update_count` with which the page has last received all traits, or all missed
-            ones. Other updates do not contain it: a page may receive one and have missed another.
+            The `_update_count` with which the page has received all traits. Other updates do not
+            contain it, as a page may receive one and have missed another.
         """
         if not isinstance(known, int):
             return
         with self._send_lock:
             missed = {name for name, sent_at in self._sent_at.items() if sent_at > known}
             if missed:
-                self.send_state(missed | {UPDATE_COUNT})
+                self.send_state(missed)
 
     def send(self, content: Any, buffers: Any = None) -> None:
         """Send a message, unless the model is removed or the session may see nothing of it."""
@@ -440,9 +439,11 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
             _log.debug("%r: a page sent %s, which is ignored.", self, ignored)
         if accepted:
             valid = self._valid(accepted)
-            with self._send_lock:  # for another page, which may be loading
-                self._count_update(valid)
-            super().set_state(valid)
+            try:
+                super().set_state(valid)
+            finally:
+                with self._send_lock:  # for another page, which may be loading
+                    self._count_update(valid)
 
     def _valid(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return those of the values of a page that their traits accept."""

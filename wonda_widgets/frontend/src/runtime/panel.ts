@@ -36,6 +36,9 @@ type All<T> = T & PanelTraits;
 type Name<T> = keyof All<T> & string;
 type Listener = (content: Message, buffers: DataView[]) => void;
 
+/** The models that have no changes to catch up on. */
+const synchronized = new WeakSet<object>();
+
 /**
  * A panel of one view: its traits as signals, and its messages.
  *
@@ -136,6 +139,8 @@ export class Panel<T extends object = object> {
 
   /** Ask for the changes that the page has missed while it created the model. */
   synchronize(): void {
+    if (synchronized.has(this.model)) return;
+    synchronized.add(this.model);
     this.send({ type: "sync", update_count: this.peek("update_count") });
   }
 

@@ -136,7 +136,8 @@ def test_scrolled_past_images_do_not_delay_others(panel, settled, made, monkeypa
 
 def test_images_are_sorted_and_filtered_by_their_review(panel, settled, made, wonda):
     review = wonda.reviews.open(made.images, "Which one?")
-    wonda.reviews.vote(review, "a", "left", review.images[3], review.images[1])
+    for other in {*review.images} - {review.images[3]}:
+        wonda.reviews.vote(review, "a", "left", review.images[3], other)
     wonda.reviews.results(review)
     ranked = sorted(wonda.history.search(), key=lambda image: image.rank)
     wonda.history.mark(ranked[2], rating=4)
@@ -982,6 +983,44 @@ def test_page_that_shows_an_old_plan_cannot_generate_it_again(lab, settled, wond
     assert len(wonda.jobs.recent(limit=99)) == 6
     lab.form.takes = 2
     settled(lambda: not is_told())
+
+
+@pytest.mark.parametrize("action", [None, [], {}, "repeat", ["resume"], 7])
+def test_odd_clicks_leave_the_form_usable(lab, settled, wonda, action):
+    plan = lab.form.plan
+    click(lab, {**plan, "action": action})
+    settled(lambda: lab.form.state == "ready")
+    assert not wonda.jobs.recent()
+    click(lab, plan)
+    settled(lambda: lab.matrix is not None)
+
+
+def test_click_on_a_plan_with_another_table_runs_nothing(panel, settled, wonda):
+    lab = panel(ww.PromptLab, template="A {x}", table=[{"x": "cat"}, {"x": "dog"}])
+    settled(lambda: lab.form.plan.get("count") == 2)
+    seen = lab.form.plan
+    content = {"type": "table_file", "name": "other.csv"}  # in another page
+    lab.form._receive(lab.form, content, [memoryview(b"x\nsail\nkite\n")])
+    settled(lambda: lab.form.table["rows"][0] == ["sail"])
+    click(lab, seen)
+    settled(lambda: any("has changed" in note for note in lab.form.plan.get("notes", ())))
+    assert not wonda.jobs.recent()
+
+
+@pytest.mark.parametrize(
+    ("budget", "shown"),
+    [(2.5, "2.50"), (1234.5678, "1234.5678"), (1234567.891, "1234567.891"), (1e-05, "0.00001")],
+)
+def test_budget_from_code_keeps_its_digits(panel, settled, budget, shown):
+    lab = panel(ww.PromptLab, template="A sail", budget=budget)
+    assert lab.form.budget == shown
+    settled(lambda: lab.form.plan.get("count") == 1)
+    assert lab.form._check_budget() == budget
+
+
+def test_placeholders_are_found_however_they_are_composed(panel, settled):
+    lab = panel(ww.PromptLab, template="A {e\u0301}", values={"e\u0301": ["x", "y"]})
+    settled(lambda: lab.form.plan.get("count") == 2)
 
 
 def test_unknown_images_are_left_to_their_cards(lab, settled, wonda):

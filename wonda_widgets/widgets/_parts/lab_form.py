@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import math
 import random
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -20,6 +22,7 @@ from ...jobs.matrix.matrix import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, Matrix
 from ...jobs.matrix.plan_budget import check_amount
 from ...models import Media, parameters, reference_limits
 from ...utils import arguments, event_loop, plain_values
+from ...utils.names import composed
 from .._shared import error_alerts, formatting, plan_summary, saved_file
 from .._shared.frontend import view
 from .._shared.permissions import Permission, requires
@@ -59,7 +62,7 @@ FORM_TRAITS = (
 )
 
 #: What the click names of the plan that the user saw; it runs nothing if that has changed.
-SEEN = ("action", "count", "usd", "run")
+SEEN = ("action", "count", "usd", "run", "inputs")
 
 
 class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
@@ -155,16 +158,17 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             combine, sample_size if combine == "random" else None, seed, takes
         )
         arguments.require_type(values or {}, Mapping, "a dict of values per placeholder")
+        values = {composed(name): choices for name, choices in (values or {}).items()}
         arguments.require_type(params or {}, Mapping, "a dict of values per parameter")
         texts = templates.read_templates(template) if template else {"": ""}
         if template and not any(map(snippets.names_in, texts.values())):
-            templates.check_names(texts.values(), values or {})
+            templates.check_names(texts.values(), values)
         super().__init__(
             wonda,
             kind=kind,
             templates=[{"name": name, "text": text} for name, text in texts.items()],
             table=shown_table(self._table),
-            values={name: _as_texts(name, choices) for name, choices in (values or {}).items()},
+            values={name: _as_texts(name, choices) for name, choices in values.items()},
             models=list(map(str, plan_arguments.as_list("models", "The model", models))),
             params={
                 name: plan_arguments.as_list(f"params.{name}", name, choices)
@@ -174,7 +178,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             combine=combine,
             count=plain_values.to_plain(sample_size),
             seed=plain_values.to_plain(seed),
-            budget=f"{amount:.2f}" if round(amount, 2) == amount else f"{amount:g}",
+            budget=f"{amount:.2f}" if round(amount, 2) == amount else _exact(amount),
             max_concurrency=plain_values.to_plain(max_concurrency),
             **traits,
         )
@@ -554,6 +558,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             "requested": requested,
             "action": action,
             "run": self._runs,
+            "inputs": self._inputs,
             "factors": plan_summary.factors(plan),
             "prices": [
                 {"text": formatting.format_price(usd, credit) or "unknown", "count": count}
@@ -564,6 +569,12 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
             "share": usd / matrix.budget if usd is not None and matrix.budget else 0.0,
             "notes": [*plan.notes, *self._notes()],
         }
+
+    @property
+    def _inputs(self) -> str:
+        """A digest of what a click does not send along: the table and the references."""
+        inputs = repr((self._table, self._uploaded_ids()))
+        return hashlib.sha256(inputs.encode()).hexdigest()[:16]
 
     def _action_for(self, matrix: Matrix) -> str:
         """Return what the button does with a plan, compared with the one that was run last."""
@@ -602,7 +613,7 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
         seen = tuple(content.get(name) for name in SEEN)
         self.state = "running"
         self._refused = False
-        self._start(self._continue if seen[0] in {"resume", "retry"} else self._run, seen)
+        self._start(self._continue if seen[0] in ("resume", "retry") else self._run, seen)
 
     async def _continue(self, seen: tuple[object, ...]) -> None:
         """Resume the last run, or retry its failed images; never generate any other image."""
@@ -625,7 +636,8 @@ class LabForm(TableField, SavedFile, SnippetMenu, ReferencesPanel):
         last = self._matrix
         action = self._action_for_last(last) if last is not None else ""
         count = self._to_retry if action == "retry" else self.plan.get("count")
-        if last is None or seen != (action, count, self.plan.get("usd"), self._runs):
+        current = action, count, self.plan.get("usd"), self._runs, self._inputs
+        if last is None or seen != current:
             raise InvalidInputError("plan", "The plan has changed in the meantime.", "Check it.")
         return last
 
@@ -719,3 +731,8 @@ def _with_new_seed(params: dict[str, Any], model: GenerationModel | None) -> dic
     most = LARGEST_SEED if seed.maximum is None else int(seed.maximum) - plan_arguments.MAX_TAKES
     least = int(seed.minimum or 0)
     return {**params, seed.name: random.randint(least, max(least, most))}  # noqa: S311
+
+
+def _exact(amount: float) -> str:
+    """Return an amount with all its digits, and without an exponent."""
+    return format(Decimal(repr(amount)), "f")

@@ -98,8 +98,8 @@ export function LabForm() {
     for (const field of [budget, takes, concurrency, sampleSize, seed]) field.save();
     // A front end may delay trait changes but not messages, so the message contains all values.
     const form = Object.fromEntries(FORM_TRAITS.map((name) => [name, panel.peek(name)]));
-    const { action, count, usd, run } = panel.peek("plan");
-    delivery.send({ type: "run_now", form, action, count, usd, run });
+    const { action, count, usd, run, inputs } = panel.peek("plan");
+    delivery.send({ type: "run_now", form, action, count, usd, run, inputs });
   };
   useHotkeys({ matches: isSubmit, act: submit });
   const register = (name: string) => (take: () => void) => {

@@ -16,6 +16,8 @@ export interface Plan {
   usd: string;
   /** The number of runs before. */
   run: number;
+  /** A digest of the table and the references. */
+  inputs: string;
   budget: string;
   share: number;
   notes: string[];

@@ -289,7 +289,7 @@ class AsyncReviews:
     ) -> None:
         marks: dict[str, Any]
         if review.mode == "compare":
-            ranks = {image.key: image.rank for image in ranking.images} if ranking else {}
+            ranks = results.ranks(ranking) if ranking else {}
             marks = {key: {"rank": ranks.get(key, 0)} for key in review.images}
         else:
             marks = {key: {"approval": approvals.get(key, "")} for key in review.images}

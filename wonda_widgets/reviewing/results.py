@@ -74,6 +74,12 @@ class Ranking(msgspec.Struct, frozen=True):
     is_decided: bool
 
 
+def ranks(ranking: Ranking) -> dict[str, int]:
+    """Return the ranks among the images that have been compared; the others have none yet."""
+    compared = [each for each in ranking.images if each.wins + each.losses + each.ties]
+    return {each.key: 1 + sum(other.rank < each.rank for other in compared) for each in compared}
+
+
 def rank(keys: Sequence[str], votes: Sequence[Vote]) -> Ranking:
     """Rank images by votes on pairs; slow with hundreds of images, so use a thread."""
     numbers = {key: number for number, key in enumerate(keys)}

@@ -26,7 +26,7 @@ from ._shared.permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from ..api.history import AsyncHistory
     from ..api.reviews import Mode, ReviewResults
@@ -104,6 +104,7 @@ class Review(Panel):
         self._images: dict[str, GeneratedImage] = {}
         self._loading: concurrent.futures.Future[None] | None = None
         self._is_ranking_due = False
+        self._acting = asyncio.Lock()  # see `_in_order`
         given = _check(images, question, mode)
         super().__init__(
             wonda,
@@ -301,14 +302,29 @@ class Review(Panel):
         given = unicodedata.normalize("NFC", str(content.get("name") or ""))
         name = " ".join(given.split())[:MAX_NAME_LENGTH]
         visitor = str(content.get("visitor") or "")[:MAX_ID_LENGTH]
-        return (f"name:{name.casefold()}" if name else f"visitor:{visitor}"), name
+        folded = unicodedata.normalize("NFC", name.casefold())  # as it is recorded
+        return (f"name:{folded}" if name else f"visitor:{visitor}"), name
 
     @open_to_all
     def _on_next(self, content: Mapping[str, Any]) -> None:
         """Send a person what is to be decided next."""
-        self._start(self._send_next, content)
+        self._start(self._in_order, self._send_next, content)
 
-    async def _send_next(self, content: Mapping[str, Any], problem: str = "") -> None:
+    async def _in_order(
+        self, act: Callable[[Mapping[str, Any]], Awaitable[None]], content: Mapping[str, Any]
+    ) -> None:
+        """Act on a message after those before it: a vote must not become another person's."""
+        async with self._acting:
+            try:
+                await act(content)
+            except Exception:
+                self.send({"type": "failed", "view": content.get("view")})
+                raise
+
+    async def _send_next(
+        self, content: Mapping[str, Any], problem: str = "", shown: Sequence[str] = ()
+    ) -> None:
+        """Send a person's next decision: on the images that are shown, if it is left."""
         review = self._review
         if review is None:
             return
@@ -322,7 +338,8 @@ class Review(Panel):
             {
                 "type": "turn",
                 "view": content.get("view"),
-                "images": left[0] if left else [],
+                "person": content.get("person"),
+                "images": _next(left, shown),
                 "done": len(votes),
                 "asked": min(len(turns), max(asked, len(votes) if content.get("more") else 0)),
                 "all": len(turns),
@@ -338,7 +355,7 @@ class Review(Panel):
     @open_to_all
     def _on_name(self, content: Mapping[str, Any]) -> None:
         """Give the votes that a person made without a name to the name."""
-        self._start(self._rename, content)
+        self._start(self._in_order, self._rename, content)
 
     async def _rename(self, content: Mapping[str, Any]) -> None:
         if self._review is None:
@@ -347,7 +364,8 @@ class Review(Panel):
         if name:
             unnamed, _ = self._person({**content, "name": ""})
             await self._client.reviews.rename(self._review, unnamed, person, name)
-        await self._send_next(content)
+        # Someone may be about to click one of the images.
+        await self._send_next(content, shown=_keys(content))
 
     def _turns(self, review: SavedReview, person: str) -> list[list[str]]:
         """Return the images of each decision of a person, in the order for this person."""
@@ -360,11 +378,10 @@ class Review(Panel):
 
     @open_to_all
     def _on_vote(self, content: Mapping[str, Any]) -> None:
-        images = content.get("images")
-        keys = [str(key) for key in images] if isinstance(images, list) else []
-        self._start(self._vote, content, keys)
+        self._start(self._in_order, self._vote, content)
 
-    async def _vote(self, content: Mapping[str, Any], keys: list[str]) -> None:
+    async def _vote(self, content: Mapping[str, Any]) -> None:
+        keys = _keys(content)
         if self._review is None or not 1 <= len(keys) <= 2:  # noqa: PLR2004 - one image or a pair
             return
         person, name = self._person(content)
@@ -399,7 +416,7 @@ class Review(Panel):
 
     @open_to_all
     def _on_undo(self, content: Mapping[str, Any]) -> None:
-        self._start(self._undo, content)
+        self._start(self._in_order, self._undo, content)
 
     async def _undo(self, content: Mapping[str, Any]) -> None:
         if self._review is None:
@@ -506,6 +523,19 @@ class Review(Panel):
             return "Deleted from the journal"
         take = image.values.get(TAKE)
         return image.prompt[:MAX_TITLE_LENGTH] + (f" (take {take})" if take else "")
+
+
+def _keys(content: Mapping[str, Any]) -> list[str]:
+    """Return the images that a message is about."""
+    images = content.get("images")
+    return [str(key) for key in images] if isinstance(images, list) else []
+
+
+def _next(left: list[list[str]], shown: Sequence[str]) -> list[str]:
+    """Return the images of the next decision: those that are shown, if they are left."""
+    if any(sorted(each) == sorted(shown) for each in left):
+        return list(shown)
+    return left[0] if left else []
 
 
 def _check(

@@ -177,6 +177,54 @@ def test_people_are_told_apart_and_keep_their_votes_when_they_give_a_name(panel,
     assert again.turn["done"] == 2, "the name is the person"
 
 
+def test_vote_before_a_name_belongs_to_the_name(panel, person, images, settled):
+    review = panel(ww.Review, images)
+    ana = person(review, "a")
+    shown = ana.turn["images"]
+    send(review, "vote", **ana.who, choice="left", images=shown)  # the notebook is busy, …
+    ana.who["name"] = "Ana"
+    send(review, "name", **ana.who, images=shown)  # … and then reads all messages at once
+    send(review, "next", visitor="b", name="", view="next person", person=1)
+    settled(lambda: [each for each, _ in ana.heard if each.get("view") == "next person"])
+    assert [(row["person"], row["choice"]) for row in review.votes()] == [("Ana", "left")]
+    heard = [each["person"] for each, _ in ana.heard if each["type"] == "turn"]
+    assert heard[-1] == 1, "the answer to the next person comes last"
+
+
+def test_name_does_not_replace_the_images_under_the_cursor(panel, person, images):
+    ana = person(panel(ww.Review, images), "a")
+    shown = ana.turn["images"]
+    for number in range(8):
+        ana.who["name"] = f"Ana {number}"
+        ana.do("name", images=shown)
+        assert ana.turn["images"] == shown
+    ana.vote("left")
+    assert sorted(ana.turn["images"]) != sorted(shown)
+    ana.who["name"] = "Ana"
+    ana.do("name", images=["no", "such"])
+    assert len(ana.turn["images"]) == 2
+
+
+def test_each_vote_that_cannot_be_recorded_is_answered(panel, person, images, monkeypatch, wonda):
+    ana = person(panel(ww.Review, images), "a")
+
+    async def fail(*_, **__):
+        raise RuntimeError("The disk is full.")
+
+    monkeypatch.setattr(wonda._async.reviews, "vote", fail)
+    for number in range(1, 4):
+        send(ana.panel, "vote", **ana.who, choice="left", images=ana.turn["images"])
+        ana.settled(lambda n=number: sum(c["type"] == "failed" for c, _ in ana.heard) == n)
+
+
+def test_image_has_no_rank_before_it_was_compared(wonda, images):
+    review = wonda.reviews.open(images, "Which one?")
+    wonda.reviews.vote(review, "a", "left", review.images[3], review.images[1])
+    wonda.reviews.results(review)
+    found = {image.intent: image.rank for image in wonda.history.search()}
+    assert [found[key] for key in review.images] == [0, 2, 0, 1]
+
+
 def test_review_continues_in_another_kernel(panel, person, images, tmp_path):
     review = panel(ww.Review, images, "Which one?")
     ana = person(review, "a")
@@ -382,6 +430,13 @@ class TestOddVotes:
         first = person(review, "a", "Jose\u0301")
         first.vote("left")
         assert person(review, "b", "José").turn["done"] == 1
+
+    def test_name_that_folding_decomposes_is_recognized(self, panel, person, images, wonda):
+        review = panel(ww.Review, images)
+        first = person(review, "a", "\u01f0")
+        first.vote("left")
+        identity, _ = review._person(first.who)
+        assert [vote.person for vote in wonda.reviews.votes(review._review)] == [identity]
 
     def test_undo_takes_the_last_vote_although_the_clock_was_set_back(
         self, panel, person, images, monkeypatch

@@ -479,6 +479,13 @@ test("a saved snippet leaves an empty form, and unsaved text can be restored", a
   model.emit("msg:custom", { type: "saved", view }, []);
   await settled();
   assert.deepEqual([name.value, text.value], ["", ""]);
+  await type(name, "lens:tele");
+  await type(text, "200mm");
+  await press("Save");
+  await type(text, "200mm, shallow focus");
+  model.emit("msg:custom", { type: "saved", view }, []);
+  await settled();
+  assert.equal(text.value, "200mm, shallow focus", "typed before it was saved");
   remove();
 });
 
@@ -486,10 +493,10 @@ test("the next person at a browser has votes of their own", async () => {
   const state = { mode: "compare", question: "", state: "ready", count: 2, setup: false };
   const model = new FakeModel({ ...state, review_id: "r", is_shared: true });
   const { element, remove } = await show(kindOf(Review), model);
-  const turn = async (done: number) => {
+  const turn = async (done: number, person = model.sent.at(-1)?.person) => {
     const { view } = model.sent.at(-1) ?? {};
     const images = done ? [] : ["a", "b"];
-    const rest = { asked: 1, all: 1, can_undo: done > 0, problem: "" };
+    const rest = { person, asked: 1, all: 1, can_undo: done > 0, problem: "" };
     model.emit("msg:custom", { type: "turn", view, images, done, ...rest }, []);
     await settled();
   };
@@ -500,7 +507,7 @@ test("the next person at a browser has votes of their own", async () => {
   assert.equal(model.sent.at(-1)?.type, "vote");
   button(element, "Right is better →").click();
   assert.equal(model.sent.filter(({ type }) => type === "vote").length, 1, "while it waits");
-  model.set("error", { title: "The journal is locked.", text: "", field: "" });
+  model.emit("msg:custom", { type: "failed", view: model.sent.at(-1)?.view }, []);
   await settled();
   button(element, "Left is better ←").click();
   await settled();
@@ -508,10 +515,29 @@ test("the next person at a browser has votes of their own", async () => {
   await turn(1);
   assert.match(document.activeElement?.textContent ?? "", /Your votes are recorded/);
   button(element, "Next person").click();
-  await settled();
+  await turn(1, 0); // the answer to the person before arrives late
+  assert.doesNotMatch(element.textContent ?? "", /of 1 decided/);
   const next = model.sent.filter(({ type }) => type === "next").at(-1);
   assert.notEqual(next?.visitor, first);
   assert.equal(next?.name, "");
+  remove();
+});
+
+test("a name that is being typed is kept while the review changes", async () => {
+  const state = { mode: "compare", question: "", state: "ready", count: 2, setup: false };
+  const model = new FakeModel({ ...state, review_id: "r", is_shared: true });
+  const { element, remove } = await show(kindOf(Review), model);
+  const field = element.querySelector(".wonda-review-foot input") as HTMLInputElement;
+  await type(field, "An");
+  model.set("question", "Which one?");
+  model.set("review_id", "s");
+  await settled();
+  assert.equal(field.value, "An");
+  assert.ok(!model.sent.some(({ type }) => type === "name"), "not before it is complete");
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+  await settled();
+  assert.equal(model.sent.at(-1)?.type, "name");
+  assert.equal(model.sent.at(-1)?.name, "An");
   remove();
 });
 
@@ -520,8 +546,8 @@ test("a comment on an image is kept while something else is shown", async () => 
   const model = new FakeModel({ ...state, review_id: "r", is_shared: true });
   const { element, remove } = await show(kindOf(Review), model);
   const turn = async (...images: string[]) => {
-    const { view } = model.sent.at(-1) ?? {};
-    const rest = { done: 0, asked: 2, all: 2, can_undo: true, problem: "" };
+    const { view, person } = model.sent.findLast(({ visitor }) => visitor) ?? {};
+    const rest = { person, done: 0, asked: 2, all: 2, can_undo: true, problem: "" };
     model.emit("msg:custom", { type: "turn", view, images, ...rest }, []);
     await settled();
   };

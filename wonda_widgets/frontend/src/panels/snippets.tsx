@@ -27,6 +27,7 @@ export function Snippets() {
   const former = useSignal(""); // the name of the snippet that is edited; empty for a new one
   const name = useSignal("");
   const text = useSignal("");
+  const sent = useRef<{ name: string; text: string }>(null);
   const nameInput = useRef<HTMLInputElement>(null);
   useDownloads(viewId);
   const snippets = Object.entries(panel.get("snippets"));
@@ -45,6 +46,8 @@ export function Snippets() {
   };
   useMessages((content) => {
     if (content.type !== "saved" || content.view !== viewId) return;
+    const isChanged = sent.current?.name !== name.peek() || sent.current.text !== text.peek();
+    if (isChanged) return; // what was typed meanwhile is not lost
     former.value = name.value = text.value = "";
     replaced.value = null;
   });
@@ -128,6 +131,7 @@ export function Snippets() {
             primary
             off={!isReady}
             onPress={() => {
+              sent.current = { name: name.peek(), text: text.peek() };
               panel.send({
                 type: "save",
                 name: name.peek(),

@@ -12,6 +12,7 @@ import { themeAttribute } from "../runtime/theme";
 import { ErrorBoundary } from "./error_boundary";
 import { SandboxNote } from "./sandbox_note";
 
+const TOOLBARS = 100; // pixels that the tools of a front end may cover
 const SCROLL_DELAY = 150; // milliseconds, in which a panel that was hidden is laid out
 const SCROLL_AGE = 5; // seconds after which a request dates from before the page was reloaded
 
@@ -59,7 +60,10 @@ function Root({ kind, panel, isOutermost }: RootProps) {
   useSignalEffect(() => {
     if (Date.now() / 1000 - panel.get("scroll_requested_at") > SCROLL_AGE) return;
     setTimeout(() => {
-      if (panel.isMounted) panel.root.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      if (!panel.isMounted) return;
+      // "nearest" would leave the beginning of a tall panel out of sight.
+      const isCut = panel.root.getBoundingClientRect().top < TOOLBARS;
+      panel.root.scrollIntoView({ block: isCut ? "start" : "nearest", behavior: "smooth" });
     }, SCROLL_DELAY);
   });
   const Content = kind.component;

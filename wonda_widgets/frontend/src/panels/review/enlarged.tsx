@@ -2,8 +2,8 @@
 
 import type { Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { ViewState } from "../../logic/view_state";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import type { ViewState } from "../../logic/view_state";
 import { isEscape, useHotkeys } from "../../runtime/keys";
 import { Button } from "../../ui/button";
 import { Viewer, ZoomButtons } from "../../ui/viewer";
@@ -11,6 +11,7 @@ import type { useImages } from "./images";
 
 interface Props {
   isOpen: Signal<boolean>;
+  view: ViewState;
   /** The keys of one image, or of the left and the right one. */
   keys: string[];
   images: ReturnType<typeof useImages>;
@@ -18,8 +19,7 @@ interface Props {
   children: ComponentChildren;
 }
 
-export function Enlarged({ isOpen, keys, images, children }: Props) {
-  const view = useMemo(() => new ViewState(), []);
+export function Enlarged({ isOpen, view, keys, images, children }: Props) {
   const box = useRef<HTMLDialogElement>(null);
   const shown = keys.join();
   const opens = isOpen.value && shown !== "";

@@ -1,8 +1,9 @@
 // `Review`: a person decides between two images at a time, or about one, without their prompts.
 
 import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { newPerson, readPerson, writePerson } from "../../logic/person";
+import { ViewState } from "../../logic/view_state";
 import { useMessages, usePanel, useUid } from "../../runtime/context";
 import { focusedElement, isVoila, targetOf } from "../../runtime/dom";
 import { useDraftOf } from "../../runtime/draft";
@@ -19,12 +20,14 @@ import type { ReviewTraits, Turn } from "./traits";
 export function Review() {
   const panel = usePanel<ReviewTraits>();
   const person = useSignal(readPerson());
+  const typedName = useSignal(person.peek().name);
   const turn = useSignal<Turn | null>(null);
   const isWaiting = useSignal(false); // for the kernel's answer to a vote
   const comment = useSignal("");
   const comments = useRef(new Map<string, string>()); // what this person typed about each image
   const showsResults = useSignal(false);
   const isEnlarged = useSignal(false);
+  const large = useMemo(() => new ViewState(), []); // of the enlarged images
   const seesAll = useSignal(false); // the person wants the results before all is decided
   const stage = useRef<HTMLDivElement>(null);
   const end = useRef<HTMLDivElement>(null);
@@ -33,7 +36,13 @@ export function Review() {
   const isPair = panel.get("mode") === "compare";
 
   const viewId = useUid("view");
-  const who = () => ({ view: viewId, visitor: person.peek().id, name: person.peek().name });
+  const personNumber = useRef(0); // answers to the person before are ignored
+  const who = () => ({
+    view: viewId,
+    person: personNumber.current,
+    visitor: person.peek().id,
+    name: person.peek().name,
+  });
   const ask = (more = false) => panel.send({ type: "next", ...who(), more });
   const reviewId = panel.get("review_id");
   useEffect(() => {
@@ -41,7 +50,9 @@ export function Review() {
     if (isReady) ask();
   }, [isReady, reviewId]);
   useMessages((content) => {
-    if (content.type !== "turn" || content.view !== viewId) return;
+    if (content.view !== viewId) return;
+    if (content.type === "failed") isWaiting.value = false;
+    if (content.type !== "turn" || content.person !== personNumber.current) return;
     turn.value = content as unknown as Turn;
     isWaiting.value = false;
     comment.value = comments.current.get(shownIn(turn.peek())) ?? "";
@@ -66,21 +77,13 @@ export function Review() {
   };
   const undo = () => {
     if (!can_undo || isWaiting.peek()) return;
-    isWaiting.value = true;
+    isWaiting.value = hasActed.current = true;
     panel.send({ type: "undo", ...who() });
     stage.current?.focus({ preventScroll: true });
   };
-  // The kernel could not record a vote, and has sent no turn.
-  useEffect(
-    () =>
-      panel.observe("error", () => {
-        isWaiting.value = false;
-      }),
-    [panel],
-  );
-  const hasActed = useRef(false); // so that the focus stays in the review when all is decided
+  const hasActed = useRef(false); // so that the focus stays in the review at its end
   useLayoutEffect(() => {
-    if (isDone && hasActed.current) end.current?.focus({ preventScroll: true });
+    if (hasActed.current) (isDone ? end : stage).current?.focus({ preventScroll: true });
     hasActed.current = false;
   }, [isDone]);
   // On a page for this review alone, the keys work at once.
@@ -88,8 +91,16 @@ export function Review() {
     if (canVote && isVoila() && focusedElement(panel.root) === document.body)
       stage.current?.focus({ preventScroll: true });
   }, [canVote]);
+  const rename = () => {
+    person.value = { ...person.peek(), name: typedName.peek().trim() };
+    writePerson(person.peek());
+    seesAll.value = false;
+    panel.send({ type: "name", ...who(), images: turn.peek()?.images });
+  };
   const nextPerson = () => {
     person.value = newPerson();
+    personNumber.current++;
+    typedName.value = "";
     turn.value = null;
     comments.current.clear();
     seesAll.value = showsResults.value = false;
@@ -100,7 +111,7 @@ export function Review() {
     // Not while a name or comment is typed, and not for a button or a list that has the focus.
     matches: (event) =>
       isPlain(event) &&
-      !isEnlarged.peek() &&
+      !(isEnlarged.peek() && large.isZoomed) && // the arrow keys move the images
       !["INPUT", "TEXTAREA", "SELECT"].includes(targetOf(event).tagName) &&
       (event.key === "Backspace" || choices.some(({ key }) => key === keyOf(event))),
     act: (event) => {
@@ -125,7 +136,7 @@ export function Review() {
         <h3>{panel.get("question") || (isPair ? "Which one is better?" : "Do you approve?")}</h3>
         <span class="wonda-gap" />
         <span class="wonda-count" role="status">
-          {turn.value && (isDone ? `${done} decided` : `${done} of ${asked} decided`)}
+          {turn.value && `${done} of ${Math.max(done, asked)} decided`}
         </span>
         <CloseButton />
       </div>
@@ -206,10 +217,10 @@ export function Review() {
           Enlarge
         </Button>
       </div>
-      <Enlarged isOpen={isEnlarged} keys={isDone ? [] : keys} images={images}>
-        {choices.map(({ choice, label }) => (
+      <Enlarged isOpen={isEnlarged} view={large} keys={isDone ? [] : keys} images={images}>
+        {choices.map(({ choice, label, hint }) => (
           <Button small key={choice} off={!canVote} onPress={() => vote(choice)}>
-            {label}
+            {label} <Key>{hint}</Key>
           </Button>
         ))}
       </Enlarged>
@@ -230,12 +241,13 @@ export function Review() {
               class="wonda-input"
               dir="auto"
               maxLength={80}
-              value={person.value.name}
-              onChange={(event) => {
-                person.value = { ...person.peek(), name: event.currentTarget.value.trim() };
-                writePerson(person.peek());
-                seesAll.value = false;
-                panel.send({ type: "name", ...who() });
+              value={typedName.value}
+              onInput={(event) => {
+                typedName.value = event.currentTarget.value;
+              }}
+              onChange={rename}
+              onKeyDown={(event) => {
+                if (event.key === "Enter") (isDone ? end : stage).current?.focus();
               }}
             />
           )}
@@ -244,6 +256,7 @@ export function Review() {
           <Button
             small
             title="Your votes are kept"
+            off={isWaiting.value}
             hidden={!done && !person.value.name}
             onPress={nextPerson}
           >

@@ -11,7 +11,7 @@ const INTERVAL = 4000; // milliseconds between two looks at the votes of others
 export function Results(props: {
   viewId: string;
   /** The person of this page, for the kernel. */
-  who: () => Record<string, string>;
+  who: () => Record<string, unknown>;
   /** Changes when there may be other results. */
   version: number;
 }) {
@@ -85,7 +85,9 @@ export function Results(props: {
 }
 
 /** The rank, and the ranks that the votes do not rule out. */
-function rankText({ rank = 0, best_rank = rank, worst_rank = rank }: ResultRow) {
+function rankText(row: ResultRow) {
+  if (!hasVotes(row)) return <span class="wonda-count">not compared</span>;
+  const { rank = 0, best_rank = rank, worst_rank = rank } = row;
   return (
     <>
       <strong>{rank}</strong>

@@ -19,6 +19,8 @@ export interface Turn {
   /** The number of all possible decisions. */
   all: number;
   can_undo: boolean;
+  /** The number of the person in the view, whose turn it is. */
+  person: number;
   /** Why the last vote was refused. */
   problem: string;
 }

@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    command = commands.add_parser("demo", help="open the quickstart in the sandbox")
+    command = commands.add_parser("demo", help="open the quickstart, or a dashboard with --voila")
     command.set_defaults(run=demo.run)
     command.add_argument("--voila", action="store_true", help="a dashboard without code")
     page = command.add_argument_group("with --voila")

@@ -95,6 +95,7 @@ class Peak:
 
     def __init__(self):
         self._process = psutil.Process()
+        self._command = self._process.cmdline()
         self._start = self._process.memory_info().rss
         self._others = set(self._process.children())
         self.own = self.children = 0
@@ -104,7 +105,9 @@ class Peak:
             self.own = max(self.own, self._process.memory_info().rss - self._start)
             for child in set(self._process.children()) - self._others:
                 with contextlib.suppress(psutil.Error):
-                    self.children = max(self.children, child.memory_info().rss)
+                    # Until it runs another program, a child has its parent's memory.
+                    if child.cmdline() != self._command:
+                        self.children = max(self.children, child.memory_info().rss)
             await asyncio.sleep(0.005)
 
 

@@ -241,8 +241,11 @@ def test_two_people_review_by_a_link_and_can_do_nothing_else(served, visitor):
     for prompt in ("A lighthouse at dawn", "A harbor after rain"):
         begin(owner, prompt)
         expect(owner.locator("img.wonda-image")).to_have_attribute("alt", prompt, timeout=60_000)
+    # A new image moves the cards before it.
+    expect(owner.get_by_role("gridcell").first).to_have_accessible_name("A harbor after rain")
     for prompt in ("A lighthouse at dawn", "A harbor after rain"):
         owner.get_by_role("gridcell", name=prompt).click()
+    expect(owner.get_by_text("2 selected")).to_be_visible()
     owner.get_by_role("button", name="Review…").click()
     owner.get_by_role("textbox", name="Question").fill("Which one is the cover?")
     expect(owner.get_by_role("heading", name="Which one is the cover?")).to_be_visible()

@@ -16,6 +16,7 @@ from ..errors import (
     UnexpectedReplyError,
 )
 from ..jobs.core import Core, on_package_loop
+from ..jobs.matrix.plan_arguments import SEED
 from ..models import Estimate, parse
 from ..utils import event_loop
 from .blocking import Blocking, blocking
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CACHE_SECONDS = 600.0
-SEED = "seed"  # does not change the price
 PRICE_FIELDS = ("estimated_cost_microdollars", "estimated_credits")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +15,7 @@ from ..journal.generated_image import GeneratedImage
 from ..journal.reviews import Vote
 from ..reviewing import results
 from ..utils import arguments, event_loop
+from ..utils.names import composed
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ class AsyncReviews:
             If it is no string, or too long.
         """
         check_text("person", "The person", person)
-        return self._history.redact(unicodedata.normalize("NFC", person))
+        return self._history.redact(composed(person))
 
     @on_package_loop
     async def results(self, review: SavedReview) -> ReviewResults:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from ..errors import InvalidInputError
 from ..http.responses import replace_lone_surrogates
 from ..jobs.core import on_package_loop
 from ..utils import event_loop, new_files, paths, suggestions
-from ..utils.names import is_name
+from ..utils.names import composed, is_name
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
@@ -302,10 +301,10 @@ def _read(source: Any) -> bytes:
 
 def _normalized(name: str) -> str:
     """Return a name without spaces around its parts, and with composed characters."""
-    return ":".join(part.strip() for part in unicodedata.normalize("NFC", name).split(":"))
+    return ":".join(part.strip() for part in composed(name).split(":"))
 
 
 def is_snippet_name(text: str) -> bool:
-    """Return whether a text is a kind and a name, such as ``style:noir``."""
+    """Return whether a text is a category and a name, such as ``style:noir``."""
     parts = _normalized(text).split(":")
     return len(parts) == 2 and all(map(is_name, parts))  # noqa: PLR2004 - see above

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from ..errors import InvalidInputError, WondaError
 from ..jobs.matrix.plan_arguments import TAKE
 from ..reviewing import pairing, results
 from ..utils import arguments, event_loop
+from ..utils.names import composed
 from ..utils.table_rows import spreadsheet_row
 from ._shared import large_image
 from ._shared.frontend import view
@@ -299,10 +299,10 @@ class Review(Panel):
 
     def _person(self, content: Mapping[str, Any]) -> tuple[str, str]:
         """Return the person's identity and name: a name identifies, else the browser does."""
-        given = unicodedata.normalize("NFC", str(content.get("name") or ""))
+        given = composed(str(content.get("name") or ""))
         name = " ".join(given.split())[:MAX_NAME_LENGTH]
         visitor = str(content.get("visitor") or "")[:MAX_ID_LENGTH]
-        folded = unicodedata.normalize("NFC", name.casefold())  # as it is recorded
+        folded = composed(name.casefold())  # as it is recorded
         return (f"name:{folded}" if name else f"visitor:{visitor}"), name
 
     @open_to_all

@@ -473,8 +473,7 @@ def _check_concurrency(count: object) -> int:
         If it is not a whole number above 0.
     """
     concurrency = plain_values.to_plain(count)
-    is_whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
-    if not is_whole or concurrency < 1:
+    if not is_whole(concurrency) or concurrency < 1:
         raise InvalidInputError(
             "max_concurrency", "max_concurrency must be a whole number above 0."
         )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import traitlets
 
+from ...api.history import MAX_RANK
 from ...errors import WondaError
 from ...export import grid_axes
 from ...models import facts
@@ -100,7 +101,7 @@ class ImageGrid(VideoPanel):
     """The minimum number of stars."""
     order = traitlets.Enum(("", *gallery_items.SORT_KEYS), "").tag(sync=True)
     """How images are sorted; empty for the order in which they were given."""
-    rank = traitlets.Int(0, min=0, max=1_000_000).tag(sync=True)
+    rank = traitlets.Int(0, min=0, max=MAX_RANK).tag(sync=True)
     """The last place in the latest review that is shown; 0 for all images."""
     approval = traitlets.Enum(("", "approved", "rejected", "divided"), "").tag(sync=True)
     """The result of the latest review that is shown; empty for all."""
